@@ -1,0 +1,1 @@
+"""Immutable values that every stage speaks: examples, records, scores, comparisons, verdicts."""

@@ -1,0 +1,33 @@
+"""A finished run, whole: what the run folder holds and every later command starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.core.comparison import Comparison
+from harness.core.example import Example
+from harness.core.record import Record
+from harness.core.score import ScoreTable
+from harness.core.values import JsonValue
+from harness.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """One run's pinned facts, examples, records, scores and comparison.
+
+    `records` are in the order (example, variant, repeat). `verdict` is None until a gate has run.
+    """
+
+    manifest: Mapping[str, JsonValue]
+    examples: tuple[Example, ...]
+    records: tuple[Record, ...]
+    scores: ScoreTable
+    comparison: Comparison
+    verdict: Verdict | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's name within its folder."""
+        return self.comparison.run_id

@@ -1,0 +1,51 @@
+"""The gate's answer, `harness.verdict/1`, as `verdict.json` holds it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from harness.core.comparison import Finite, Value
+
+Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+
+
+class RuleResult(Value):
+    """One rule of the policy, the evidence and what follows.
+
+    `kind` is `non_inferiority` (estimate: candidate minus baseline; `limit`: minus the margin,
+    or the margin where lower is better), `floor` or `ceiling` (a figure against a fixed limit),
+    `latency_ratio` or `cost_ratio` (candidate over baseline against the largest ratio allowed),
+    or `coverage`. `p_violation` is the one-sided p-value of the data if the rule just held;
+    `reason` is a sentence for people.
+    `n_needed` estimates how many examples would settle an inconclusive rule.
+    """
+
+    rule: str
+    kind: Literal["non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio", "coverage"]
+    metric: str
+    slice: str
+    n: int
+    estimate: Finite | None
+    ci_low: Finite | None
+    ci_high: Finite | None
+    limit: Finite
+    p_violation: Finite | None
+    outcome: Outcome
+    reason: str
+    n_needed: int | None = None
+
+
+class Verdict(Value):
+    """Pass, fail or inconclusive, and why."""
+
+    format: Literal["harness.verdict/1"] = "harness.verdict/1"
+    run_id: str
+    baseline_run_id: str
+    candidate: str
+    baseline: str
+    policy_sha256: str
+    confidence: Finite
+    on_inconclusive: Literal["block", "warn"]
+    outcome: Outcome
+    exit_code: int
+    rules: tuple[RuleResult, ...]

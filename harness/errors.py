@@ -1,0 +1,59 @@
+"""Every error that harness raises on purpose, and the exit code each one ends in.
+
+    HarnessError
+    └── InputError              2   the command line, a config, an eval set or a recording is wrong
+        └── NotComparableError  2   two runs differ in what must be equal before numbers mean anything
+
+An `InputError` carries every problem that was found, not only the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means (docs/cli.md)."""
+
+    OK = 0
+    REGRESSION = 1
+    BAD_INPUT = 2
+    INCOMPLETE = 3
+    INCONCLUSIVE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where (`file:line:column`), what, and what to do about it."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class HarnessError(Exception):
+    """Base of every error in this module."""
+
+    exit_code = ExitCode.BUG
+
+
+class InputError(HarnessError):
+    """The input is wrong and nothing was run. `problems` lists all that was found."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, problems: Iterable[Problem] | Problem) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotComparableError(InputError):
+    """Two runs differ in their eval set, its scorers or their versions."""
