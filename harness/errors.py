@@ -1,8 +1,8 @@
 """Every error that harness raises on purpose, and the exit code each one ends in.
 
     HarnessError
-    └── InputError              2   the command line, a config, an eval set or a recording is wrong
-        └── NotComparableError  2   two runs differ in what must be equal before numbers mean anything
+    └── InputError              2   the command line, a config, a set or a recording is wrong
+        └── NotComparableError  2   two runs differ in what must be equal to compare them
 
 An `InputError` carries every problem that was found, not only the first.
 """

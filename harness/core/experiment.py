@@ -1,0 +1,46 @@
+"""What is compared with what: an experiment's resolved description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.core.example import ALL
+from harness.core.values import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryFigure:
+    """A figure of the confirmatory family: a metric on a slice, candidates against baseline."""
+
+    metric: str
+    slice: str = ALL
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFacts:
+    """What is known of a variant beside its outputs.
+
+    `fingerprint` is a hash of all that defines it. `facts` are the factors it declares (model,
+    prompt, retrieval ...); `label` tells a reader what it is.
+    """
+
+    id: str
+    fingerprint: str
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """How figures are computed. `confidence` is two-sided; `coverage` a share of examples.
+
+    Fewer than `min_examples` independent examples on a pair make its finding `too_few`.
+    """
+
+    primary: tuple[PrimaryFigure, ...]
+    confidence: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+    min_examples: int = 10
+    coverage: float = 0.98
