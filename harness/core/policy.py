@@ -50,7 +50,7 @@ class CostRule(Value):
 
 
 def _kind(value: Any) -> str:
-    keys = value if isinstance(value, dict) else value.__dict__
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", ())
     return "latency" if "latency" in keys else "cost" if "cost" in keys else "quality"
 
 

@@ -1,0 +1,144 @@
+"""`harness`: the list of commands, and what every way to end means for the exit code.
+
+Nothing heavy is imported before a command runs; `harness --help` must be instant.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from harness.cli import (
+    baseline,
+    check,
+    compare,
+    export,
+    freeze,
+    gate,
+    init,
+    report,
+    run,
+    show,
+)
+from harness.cli.output import note, say
+from harness.errors import ExitCode, HarnessError, InputError
+
+# Typer's own base of "the command line is wrong"; older versions share it with click.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="harness",
+    help="Controlled comparison of LLM systems: paired, with intervals, "
+    "and a verdict that CI can block on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("freeze")(freeze.freeze)
+app.command("check")(check.check)
+app.command("run")(run.run)
+app.command("compare")(compare.compare)
+app.command("gate")(gate.gate)
+app.add_typer(baseline.app, name="baseline")
+app.command("report")(report.report)
+app.command("show")(show.show)
+app.command("export")(export.export)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code (docs/cli.md)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    sys.exit(int(code))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="harness",
+            standalone_mode=False,
+        )
+    except InputError as error:
+        return _bad_input(error)
+    except _UsageError as error:
+        return _bad_usage(error)
+    except OSError as error:
+        note(f"harness: {_where(error)}{error.strerror or error}")
+        return ExitCode.BAD_INPUT
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last line of defence, by design
+        return _bug(error)
+    code = result if isinstance(result, int) else ExitCode.OK
+    if code == ExitCode.INTERRUPTED:  # typer's word for Ctrl-C
+        note("harness: interrupted; nothing was kept. Run the same command again.")
+        return ExitCode.INCOMPLETE
+    return code
+
+
+def _bad_input(error: InputError) -> int:
+    for problem in error.problems:
+        note(str(problem))
+    n_problems = len(error.problems)
+    note(f"harness: {n_problems} problem{'' if n_problems == 1 else 's'}; nothing was done")
+    return error.exit_code
+
+
+def _bad_usage(error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    possible = getattr(error, "possibilities", None)
+    text = getattr(error, "message", "") if possible else error.format_message()  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":
+        say(context.get_help() if context else text)
+        return ExitCode.BAD_INPUT
+    note(f"harness: {text}")
+    if possible:
+        note(f"  hint: did you mean {' or '.join(sorted(possible))}?")
+    path = context.command_path if context else "harness"
+    note(f"  hint: {path} --help")
+    return ExitCode.BAD_INPUT
+
+
+def _bug(error: Exception) -> int:
+    note("".join(traceback.format_exception(error)))
+    note(f"harness: this is a bug in harness, not in your input ({type(error).__name__}).")
+    note("Please report it with the lines above and the output of: harness --version")
+    code = error.exit_code if isinstance(error, HarnessError) else ExitCode.BUG
+    return int(code)
+
+
+def _where(error: OSError) -> str:
+    return f"{error.filename}: " if error.filename else ""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"harness {version('harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""

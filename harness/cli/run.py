@@ -1,0 +1,53 @@
+"""`harness run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.finished import print_finished
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The experiment: configs/NAME.yaml.")],
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", min=1, metavar="N", help="Only the first N examples by id: a partial run."
+        ),
+    ] = None,
+    variants: Annotated[
+        str | None,
+        typer.Option("--variants", metavar="A,B", help="Only these, the baseline among them."),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, metavar="K", help="Repeats per example and variant."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="S", help="Seed of all resampling.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Instead of reports/NAME in this folder."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as one JSON object.")
+    ] = False,
+) -> None:
+    """Compare the variants of an experiment and write a run folder with its report."""
+    from harness.experiment import Options, run_experiment
+
+    named = None if variants is None else tuple(name.strip() for name in variants.split(","))
+    options = Options(
+        limit=limit,
+        variants=named,
+        repeats=repeats,
+        seed=seed,
+        out=out,
+        command=("harness", *sys.argv[1:]),
+    )
+    print_finished(run_experiment(config, options), as_json=as_json)

@@ -1,0 +1,112 @@
+"""`harness show`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.output import say
+
+if TYPE_CHECKING:
+    from harness.core.example import Example
+    from harness.core.record import Record
+    from harness.core.run import RunData
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run's name.")],
+    example_id: Annotated[str, typer.Argument(metavar="EXAMPLE_ID", help="The example's id.")],
+) -> None:
+    """Print one example with the answers and scores of every variant."""
+    from harness.config.suggest import did_you_mean
+    from harness.errors import InputError, Problem
+    from harness.experiment import load_run
+
+    found = load_run(run)
+    examples = {example.id: index for index, example in enumerate(found.data.examples)}
+    if example_id not in examples:
+        hint = did_you_mean(example_id, examples)
+        raise InputError(Problem(str(found.path), f"no example {example_id!r}", hint))
+    say("\n".join(_lines(found.data, examples[example_id])))
+
+
+def _lines(run: RunData, index: int) -> Iterator[str]:
+    example = run.examples[index]
+    yield f"example {example.id}"
+    yield from _example_lines(example)
+    for variant in run.scores.variants:
+        for record in run.records:
+            if record.example_id == example.id and record.variant == variant:
+                yield ""
+                yield from _record_lines(run, index, record)
+
+
+def _example_lines(example: Example) -> Iterator[str]:
+    if example.slices:
+        yield "slices: " + ", ".join(f"{name}={value}" for name, value in example.slices.items())
+    if example.cluster is not None:
+        yield f"cluster: {example.cluster}"
+    yield from _block("input", example.input)
+    yield from _block("target", example.target)
+    yield from _block("evidence", None if example.evidence is None else list(example.evidence))
+    yield from _block("tool calls", _calls(example.tool_calls))
+    if example.abstain is not None:
+        yield f"should abstain: {'yes' if example.abstain else 'no'}"
+
+
+def _record_lines(run: RunData, index: int, record: Record) -> Iterator[str]:
+    from harness.core.record import Answer
+    from harness.reporting import formats
+
+    several = run.scores.n_repeats > 1
+    title = f"variant {record.variant}" + (f", repeat {record.repeat}" if several else "")
+    facts = [record.status.value.replace("_", " ")]
+    if record.latency_s is not None:
+        facts.append(formats.seconds(record.latency_s))
+    if record.cost_usd is not None:
+        facts.append(formats.dollars(record.cost_usd))
+    yield f"{title}: {', '.join(facts)}"
+    if isinstance(record.outcome, Answer):
+        yield from _block("output", record.outcome.output)
+        evidence = record.outcome.evidence
+        yield from _block("evidence", None if evidence is None else list(evidence))
+        yield from _block("tool calls", _calls(record.outcome.tool_calls))
+    else:
+        yield from _block(record.outcome.error_kind, record.outcome.message or None)
+    yield from _score_lines(run, index, record)
+
+
+def _score_lines(run: RunData, index: int, record: Record) -> Iterator[str]:
+    slot = (run.scores.variants.index(record.variant), index, record.repeat)
+    for scores in run.scores.metrics:
+        value = float(scores.value[slot])
+        if math.isnan(value):
+            why = scores.reasons[scores.reason[slot] - 1]
+            word = "unscored" if why.applicable else "does not apply"
+            yield f"  {scores.metric.id}: {word}: {why.reason}"
+            continue
+        explanation = scores.explanation.get(slot)
+        yield f"  {scores.metric.id}: {value:g}" + (f"  ({explanation})" if explanation else "")
+
+
+def _calls(calls: Any) -> list[Any] | None:
+    if calls is None:
+        return None
+    return [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
+
+
+def _block(title: str, value: Any) -> Iterator[str]:
+    """A titled value, indented; nothing for None."""
+    if value is None:
+        return
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    lines = text.split("\n") if text else ['""']
+    if len(lines) == 1 and len(lines[0]) < 80:
+        yield f"{title}: {lines[0]}"
+        return
+    yield f"{title}:"
+    yield from (f"    {line}" for line in lines)

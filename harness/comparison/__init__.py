@@ -1,0 +1,1 @@
+"""From scores to findings: slices, means, pairs, win rates, latency, cost. Pure arithmetic."""

@@ -1,0 +1,105 @@
+"""From a subject to the result object: the whole of this stage on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.comparison.classes import confusion_tables
+from harness.comparison.columns import Column, columns
+from harness.comparison.conclusion import conclude, loss_shares
+from harness.comparison.operations import cost_estimates, latency_estimates, right_or_wrong
+from harness.comparison.pairs import pair_estimates
+from harness.comparison.scores import score_estimates
+from harness.comparison.subject import Subject
+from harness.core.comparison import (
+    Comparison,
+    EvalSetSummary,
+    MetricSummary,
+    Settings,
+    SliceSummary,
+    VariantSummary,
+)
+
+
+def compare(subject: Subject) -> Comparison:
+    """All figures of a run. `subject.analysis.primary` must name at least one figure."""
+    table = [column for scores in subject.scores.metrics for column in columns(scores)]
+    pairs = pair_estimates(subject, table)
+    analysis = subject.analysis
+    classes, confusion = confusion_tables(subject.variant_ids, subject.scores.metrics)
+    return Comparison(
+        run_id=subject.run_id,
+        evalset=EvalSetSummary(
+            name=subject.evalset_name,
+            sha256=subject.evalset_sha256,
+            n_examples=len(subject.examples),
+        ),
+        baseline=subject.baseline,
+        settings=Settings(
+            confidence=analysis.confidence,
+            resamples=analysis.resamples,
+            seed=analysis.seed,
+            min_examples=analysis.min_examples,
+            coverage=analysis.coverage,
+        ),
+        variants=tuple(_variants(subject)),
+        metrics=tuple(_metrics(subject, table)),
+        slices=tuple(_slices(subject)),
+        conclusion=conclude(subject, pairs),
+        warnings=subject.warnings,
+        factors=subject.factors,
+        scores=tuple(score_estimates(subject, table)),
+        pairs=tuple(pairs),
+        losses=tuple(loss_shares(subject, pairs)),
+        latency=tuple(latency_estimates(subject)),
+        cost=tuple(cost_estimates(subject, right_or_wrong(table, analysis.primary[0].metric))),
+        classes=tuple(classes),
+        confusion=tuple(confusion),
+    )
+
+
+def _variants(subject: Subject) -> list[VariantSummary]:
+    status = subject.trials.status
+    return [
+        VariantSummary(
+            id=facts.id,
+            fingerprint=facts.fingerprint,
+            label=facts.label,
+            n_trials=int(np.count_nonzero(status[index] >= 0)),
+            n_system_failures=int(np.count_nonzero(status[index] == 1)),
+            n_infrastructure_failures=int(np.count_nonzero(status[index] == 2)),
+        )
+        for index, facts in enumerate(subject.variants)
+    ]
+
+
+def _metrics(subject: Subject, table: Sequence[Column]) -> list[MetricSummary]:
+    primary = {figure.metric for figure in subject.analysis.primary}
+    return [
+        MetricSummary(
+            id=metric.id,
+            higher_is_better=metric.higher_is_better,
+            aggregate=metric.aggregate.value,
+            binary=metric.binary,
+            lower=metric.lower,
+            upper=metric.upper,
+            primary=metric.id in primary,
+            description=metric.description,
+        )
+        for metric in (column.metric for column in table)
+    ]
+
+
+def _slices(subject: Subject) -> list[SliceSummary]:
+    primary = {figure.slice for figure in subject.analysis.primary}
+    return [
+        SliceSummary(
+            id=name,
+            n_examples=len(rows),
+            primary=name in primary,
+            meaning=subject.slice_meanings.get(name.partition("=")[0], ""),
+        )
+        for name, rows in subject.slices.items()
+    ]

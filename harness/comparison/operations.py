@@ -1,0 +1,134 @@
+"""What answers took: latency quantiles and cost, per variant and slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.comparison.columns import Column
+from harness.comparison.subject import Subject, local_clusters
+from harness.core.comparison import CostEstimate, LatencyEstimate
+from harness.core.record import AnswerPath
+from harness.core.score import Aggregate, FloatArray, IntArray
+from harness.statistics.estimates import mean_estimate
+from harness.statistics.quantiles import QuantileEstimate, quantile_estimate
+
+_ANSWERED = (0, 1)
+"""Trial states whose latency is the system's own: answers and failures of the system."""
+
+
+def latency_estimates(subject: Subject) -> list[LatencyEstimate]:
+    """Quantiles for every variant, path and slice in which a latency is known.
+
+    Repeats of one example, and examples of one cluster, are not independent of one another.
+    Cold, warm, cached and recorded answers are never mixed.
+    """
+    trials = subject.trials
+    known = np.isfinite(trials.latency_s) & np.isin(trials.status, _ANSWERED)
+    result = []
+    for name, rows in subject.slices.items():
+        for variant, facts in enumerate(subject.variants):
+            for code, path in enumerate(AnswerPath, start=1):
+                chosen = known[variant, rows] & (trials.path[variant, rows] == code)
+                if not chosen.any():
+                    continue
+                values, clusters = _flat(subject, trials.latency_s[variant, rows], chosen, rows)
+                p50, p95 = (
+                    quantile_estimate(values, clusters, share, subject.analysis.confidence)
+                    for share in (0.5, 0.95)
+                )
+                result.append(_latency(facts.id, path, name, len(values), (p50, p95)))
+    return result
+
+
+def cost_estimates(subject: Subject, right: Column | None) -> list[CostEstimate]:
+    """Cost for every variant and slice in which any cost is known.
+
+    Args:
+        subject: the run.
+        right: the first primary metric, if an answer can be right by it: divides the total cost.
+    """
+    trials = subject.trials
+    known = np.isfinite(trials.cost_usd)
+    expected = np.isin(trials.status, _ANSWERED)
+    result = []
+    for name, rows in subject.slices.items():
+        for variant, facts in enumerate(subject.variants):
+            priced = known[variant, rows]
+            if not priced.any():
+                continue
+            complete = bool((priced | ~expected[variant, rows]).all())
+            values, clusters = _flat(subject, trials.cost_usd[variant, rows], priced, rows)
+            estimate = mean_estimate(values, clusters, (None, None), subject.analysis.confidence)
+            constant = estimate.low is None and bool(np.ptp(values) == 0)
+            total = float(values.sum()) if complete else None
+            result.append(
+                CostEstimate(
+                    variant=facts.id,
+                    slice=name,
+                    n=len(values),
+                    mean_usd=estimate.value,
+                    ci_low_usd=estimate.value if constant else estimate.low,
+                    ci_high_usd=estimate.value if constant else estimate.high,
+                    total_usd=total,
+                    per_correct_usd=_per_correct(right, variant, rows, total, trials.status),
+                )
+            )
+    return result
+
+
+def right_or_wrong(columns: Sequence[Column], metric_id: str) -> Column | None:
+    """The column of a metric by which an answer is right or wrong, or None."""
+    for column in columns:
+        metric = column.metric
+        if metric.id == metric_id and metric.binary and metric.aggregate is Aggregate.MEAN:
+            return column if metric.higher_is_better else None
+    return None
+
+
+def _flat(
+    subject: Subject, values: FloatArray, chosen: NDArray[np.bool_], rows: IntArray
+) -> tuple[FloatArray, IntArray | None]:
+    """The chosen trials' values in one axis, with the cluster of each."""
+    which, _ = np.nonzero(chosen)
+    of_example = rows if subject.clusters is None else subject.clusters[rows]
+    return values[chosen], local_clusters(of_example, which.astype(np.int32))
+
+
+def _latency(
+    variant: str,
+    path: AnswerPath,
+    slice_name: str,
+    n: int,
+    quantiles: tuple[QuantileEstimate, QuantileEstimate],
+) -> LatencyEstimate:
+    p50, p95 = quantiles
+    return LatencyEstimate(
+        variant=variant,
+        path=path.value,
+        slice=slice_name,
+        n=n,
+        p50_s=p50.value,
+        p50_ci_low_s=p50.low,
+        p50_ci_high_s=p50.high,
+        p95_s=p95.value,
+        p95_ci_low_s=p95.low,
+        p95_ci_high_s=p95.high,
+    )
+
+
+def _per_correct(
+    right: Column | None,
+    variant: int,
+    rows: IntArray,
+    total: float | None,
+    status: NDArray[np.int8],
+) -> float | None:
+    """Total cost over the number of right trials; None where either is unknown or none is right."""
+    if right is None or total is None:
+        return None
+    tries = np.isin(status[variant, rows], _ANSWERED).sum(axis=1)
+    n_right = float((right.value[variant, rows] * tries).sum())
+    return total / n_right if n_right > 0 else None

@@ -1,0 +1,214 @@
+"""Every variant against every other: paired differences, tests, win rates, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.comparison.columns import Column
+from harness.comparison.influence import linearised
+from harness.comparison.subject import Subject, local_clusters
+from harness.core.comparison import Family, Finding, PairEstimate
+from harness.core.experiment import PrimaryFigure
+from harness.core.score import Aggregate, FloatArray, IntArray
+from harness.statistics.estimates import Estimate, cluster_totals, paired_estimate
+from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.statistics.permutation import mcnemar_exact, sign_flip_p_values
+from harness.statistics.power import detectable_difference
+
+_TIE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One pair on one metric and slice, before its p-value is known.
+
+    `diffs` is (n,) candidate minus baseline, linearised; `rows` are the examples' indices.
+    """
+
+    candidate: int
+    baseline: int
+    column: Column
+    slice: str
+    rows: IntArray
+    n_missing: int
+    diffs: FloatArray
+    clusters: IntArray | None
+    estimate: Estimate | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether McNemar's test applies: independent examples, one binary outcome each."""
+        return (
+            self.column.independent
+            and self.column.metric.aggregate is Aggregate.MEAN
+            and self.clusters is None
+        )
+
+
+def pair_estimates(subject: Subject, columns: Sequence[Column]) -> list[PairEstimate]:
+    """All pairs, by metric, slice and pair, with adjusted p-values and findings."""
+    pairs: list[_Pair] = []
+    p_values: list[float | None] = []
+    for name, rows in subject.slices.items():
+        of_slice = list(_pairs_of_slice(subject, columns, name, rows))
+        pairs += of_slice
+        p_values += _p_values(subject, of_slice, rows)
+    adjusted = _adjust(subject, pairs, p_values)
+    made = [
+        _finish(subject, pair, p, p_adjusted)
+        for pair, p, p_adjusted in zip(pairs, p_values, adjusted, strict=True)
+    ]
+    order = {column.metric.id: index for index, column in enumerate(columns)}
+    return sorted(made, key=lambda pair: order[pair.metric])
+
+
+def _pairs_of_slice(
+    subject: Subject, columns: Sequence[Column], name: str, rows: IntArray
+) -> Iterator[_Pair]:
+    for column in columns:
+        applicable = rows[column.applicable[rows]]
+        if not len(applicable):
+            continue
+        for candidate, baseline in subject.pairs():
+            yield _pair(subject, column, (candidate, baseline), name, applicable)
+
+
+def _pair(
+    subject: Subject, column: Column, pair: tuple[int, int], name: str, applicable: IntArray
+) -> _Pair:
+    candidate, baseline = pair
+    both = column.scored[candidate, applicable] & column.scored[baseline, applicable]
+    rows = applicable[both]
+    clusters = local_clusters(subject.clusters, rows)
+    metric = column.metric
+    diffs = np.zeros(0)
+    estimate = None
+    if len(rows):
+        diffs = linearised(column, candidate, rows) - linearised(column, baseline, rows)
+        known = metric.lower is not None and metric.upper is not None
+        estimate = paired_estimate(
+            diffs,
+            clusters,
+            metric.upper - metric.lower if known else None,  # type: ignore[operator]
+            subject.analysis.confidence,
+            binary=column.independent and metric.aggregate is Aggregate.MEAN,
+        )
+    n_missing = len(applicable) - len(rows)
+    return _Pair(candidate, baseline, column, name, rows, n_missing, diffs, clusters, estimate)
+
+
+def _p_values(subject: Subject, pairs: Sequence[_Pair], slice_rows: IntArray) -> list[float | None]:
+    """Exact where McNemar's test applies; the rest are permuted together, one slice at a time."""
+    result: list[float | None] = [None] * len(pairs)
+    permuted = []
+    for index, pair in enumerate(pairs):
+        if pair.exact:
+            result[index] = mcnemar_exact(int((pair.diffs > 0).sum()), int((pair.diffs < 0).sum()))
+        elif len(pair.diffs):
+            permuted.append(index)
+    if not permuted:
+        return result
+    table = np.zeros((len(slice_rows), len(permuted)))
+    for position, index in enumerate(permuted):
+        pair = pairs[index]
+        table[np.searchsorted(slice_rows, pair.rows), position] = pair.diffs
+    totals = cluster_totals(table, local_clusters(subject.clusters, slice_rows))
+    p = sign_flip_p_values(totals, subject.analysis.resamples, subject.analysis.seed)
+    for position, index in enumerate(permuted):
+        result[index] = float(p[position])
+    return result
+
+
+def _family(subject: Subject, pair: _Pair) -> Family:
+    """Primary: a figure that the experiment names, against its baseline."""
+    named = PrimaryFigure(pair.column.metric.id, pair.slice) in subject.analysis.primary
+    against_baseline = subject.variants[pair.baseline].id == subject.baseline
+    return "primary" if named and against_baseline else "exploratory"
+
+
+def _adjust(
+    subject: Subject, pairs: Sequence[_Pair], p_values: Sequence[float | None]
+) -> list[float | None]:
+    """Holm within the primary family, Benjamini and Hochberg within the exploratory one."""
+    adjusted: list[float | None] = [None] * len(pairs)
+    families = [_family(subject, pair) for pair in pairs]
+    for family, method in (("primary", holm), ("exploratory", benjamini_hochberg)):
+        members = [i for i, p in enumerate(p_values) if p is not None and families[i] == family]
+        values = method([p for i in members if (p := p_values[i]) is not None])
+        for index, value in zip(members, values, strict=True):
+            adjusted[index] = value
+    return adjusted
+
+
+def _finish(
+    subject: Subject, pair: _Pair, p_value: float | None, p_adjusted: float | None
+) -> PairEstimate:
+    estimate = pair.estimate
+    signs = _signs(pair)
+    n = len(pair.rows)
+    win_rate = None
+    if n:
+        win_rate = paired_estimate(
+            signs, pair.clusters, 1.0, subject.analysis.confidence, binary=True
+        )
+    low, high = (estimate.low, estimate.high) if estimate else (None, None)
+    return PairEstimate(
+        candidate=subject.variants[pair.candidate].id,
+        baseline=subject.variants[pair.baseline].id,
+        metric=pair.column.metric.id,
+        slice=pair.slice,
+        n=n,
+        n_missing=pair.n_missing,
+        diff=estimate.value if estimate else None,
+        standard_error=estimate.standard_error if estimate else None,
+        ci_low=low,
+        ci_high=high,
+        method=estimate.method if estimate else "no data",
+        p_value=p_value,
+        p_adjusted=p_adjusted,
+        test="mcnemar_exact" if pair.exact else "sign_flip_permutation" if n else "no data",
+        family=_family(subject, pair),
+        wins=int((signs > 0).sum()),
+        ties=int((signs == 0).sum()),
+        losses=int((signs < 0).sum()),
+        win_rate=(1 + win_rate.value) / 2 if win_rate else None,
+        win_rate_ci_low=_half(win_rate.low) if win_rate else None,
+        win_rate_ci_high=_half(win_rate.high) if win_rate else None,
+        mde=detectable_difference(low, high, subject.analysis.confidence),
+        finding=_finding(subject, pair, p_adjusted),
+    )
+
+
+def _signs(pair: _Pair) -> FloatArray:
+    """1 where the candidate is better on an example, -1 where worse, 0 where neither.
+
+    In a ratio an example compares only where both variants have something to count.
+    """
+    column, rows = pair.column, pair.rows
+    apart = column.value[pair.candidate, rows] - column.value[pair.baseline, rows]
+    if column.metric.aggregate is Aggregate.RATIO:
+        weights = column.weight[:, rows]
+        apart = np.where((weights[pair.candidate] > 0) & (weights[pair.baseline] > 0), apart, 0.0)
+    signs: FloatArray = np.where(np.abs(apart) > _TIE, np.sign(apart), 0.0)
+    return signs if column.metric.higher_is_better else -signs
+
+
+def _half(end: float | None) -> float | None:
+    return None if end is None else (1 + end) / 2
+
+
+def _finding(subject: Subject, pair: _Pair, p_adjusted: float | None) -> Finding:
+    """Better or worse needs both the adjusted test and an interval that leaves out 0."""
+    n_units = len(pair.rows) if pair.clusters is None else int(pair.clusters.max()) + 1
+    estimate = pair.estimate
+    if estimate is None or n_units < subject.analysis.min_examples:
+        return "too_few"
+    if estimate.low is None or estimate.high is None or p_adjusted is None:
+        return "no_evidence"
+    certain = p_adjusted <= 1 - subject.analysis.confidence
+    if not certain or estimate.low <= 0 <= estimate.high:
+        return "no_evidence"
+    return "better" if (estimate.value > 0) == pair.column.metric.higher_is_better else "worse"

@@ -1,0 +1,246 @@
+"""Experiments: `configs/<name>.yaml` and all the files it names, checked in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.config.gate import PolicyDocument, policy_of_experiment, unknown
+from harness.config.models import ExperimentFile, PrimaryEntry, ScorerEntry
+from harness.config.paths import PathError, require, resolve
+from harness.config.source import Location, Source, read_yaml
+from harness.config.suggest import did_you_mean
+from harness.config.validate import in_order, validated
+from harness.config.variant import Entry, RecordedVariant, read_entries
+from harness.core.experiment import Analysis, PrimaryFigure
+from harness.core.policy import GatePolicy
+from harness.core.values import JsonValue, as_text
+from harness.errors import InputError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSpec:
+    """A scorer as an experiment asks for it: its name and options, and where they are written."""
+
+    id: str
+    use: str
+    options: Mapping[str, JsonValue]
+    source: Source = field(repr=False)
+    at: Location
+
+    def where(self, *keys: str | int) -> str:
+        """`file:line:column` of the scorer's entry, or of the value under `keys` inside it."""
+        return self.source.where((*self.at, *keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What is compared with what, how it is scored, and what the figures depend on.
+
+    `document` is the file's content, for the manifest. `factors` is empty where the file does
+    not limit what may differ.
+    """
+
+    name: str
+    path: Path
+    evalset_folder: Path
+    baseline: str
+    variants: tuple[RecordedVariant, ...]
+    repeats: int
+    scorers: tuple[ScorerSpec, ...]
+    analysis: Analysis
+    factors: tuple[str, ...]
+    policy: PolicyDocument | None
+    source: Source = field(repr=False)
+
+    @property
+    def document(self) -> JsonValue:
+        """The file's content as plain data."""
+        return self.source.data
+
+    @property
+    def gate(self) -> GatePolicy | None:
+        """The release policy, if the experiment has one."""
+        return self.policy.policy if self.policy else None
+
+
+def load_experiment(
+    path: Path,
+    *,
+    scorer_problems: Callable[[Sequence[ScorerSpec]], Iterable[Problem]] | None = None,
+) -> Experiment:
+    """The experiment in `path`, with the variants, policy and paths that it names.
+
+    Args:
+        path: the YAML file.
+        scorer_problems: tells what is wrong with scorers (`registry.scorer_problems`), so that
+            it is listed with everything else.
+
+    Raises:
+        InputError: listing everything that is wrong in any of the files.
+    """
+    problems: list[Problem] = []
+    source = read_yaml(path, problems)
+    if source is None:
+        raise InputError(problems)
+    file = validated(ExperimentFile, source, problems)
+    evalset_folder = _evalset_folder(source, problems)
+    entries = read_entries(source, problems)
+    policy = policy_of_experiment(source, problems)
+    scorers = _scorers(source, problems)
+    problems += _variant_problems(source, entries)
+    problems += _factor_problems(source, entries)
+    problems += scorer_problems(scorers) if scorer_problems else ()
+    if problems or file is None or evalset_folder is None:
+        raise InputError(in_order(problems))
+    return Experiment(
+        name=file.name,
+        path=path,
+        evalset_folder=evalset_folder,
+        baseline=file.baseline,
+        variants=tuple(entry.variant for entry in entries if entry.variant),
+        repeats=file.repeats,
+        scorers=tuple(scorers),
+        analysis=_analysis(file),
+        factors=tuple(file.factors or ()),
+        policy=policy,
+        source=source,
+    )
+
+
+def check_primary(
+    experiment: Experiment, metric_ids: Iterable[str], slice_ids: Iterable[str]
+) -> list[Problem]:
+    """What `primary:` names that does not exist.
+
+    Args:
+        experiment: the experiment.
+        metric_ids: every metric that its scorers give.
+        slice_ids: `all` and every `name=value` of the eval set.
+    """
+    metrics, slices = list(metric_ids), list(slice_ids)
+    problems = []
+    for index, figure in enumerate(experiment.analysis.primary):
+        at: Location = ("primary", index)
+        where = experiment.source.where
+        if figure.metric not in metrics:
+            place = where((*at, "metric"))
+            problems.append(unknown("metric", figure.metric, metrics, place))
+        if figure.slice not in slices:
+            place = where((*at, "slice"))
+            problems.append(unknown("slice", figure.slice, slices, place))
+    return problems
+
+
+def _analysis(file: ExperimentFile) -> Analysis:
+    statistics = file.statistics
+    return Analysis(
+        primary=tuple(
+            PrimaryFigure(entry.metric, entry.slice)
+            if isinstance(entry, PrimaryEntry)
+            else PrimaryFigure(entry)
+            for entry in file.primary
+        ),
+        confidence=statistics.confidence,
+        resamples=statistics.resamples,
+        seed=file.seed,
+        min_examples=statistics.min_examples,
+        coverage=statistics.coverage,
+    )
+
+
+def _evalset_folder(source: Source, problems: list[Problem]) -> Path | None:
+    given = source.data.get("evalset")
+    if not isinstance(given, str) or not given:
+        return None
+    try:
+        folder = resolve(given, source.folder)
+        require(folder, "folder")
+    except PathError as error:
+        what = f"the eval set {given} {error.what}"
+        problems.append(Problem(source.where(("evalset",)), what, error.hint))
+        return None
+    return folder
+
+
+def _scorers(source: Source, problems: list[Problem]) -> list[ScorerSpec]:
+    """The scorers that can be read at all; adds a problem for each id used twice."""
+    given = source.data.get("scorers")
+    specs: dict[str, ScorerSpec] = {}
+    for index, item in enumerate(given if isinstance(given, list) else []):
+        try:
+            entry = ScorerEntry.model_validate(item)
+        except ValidationError:  # reported with the file as a whole
+            continue
+        spec = ScorerSpec(entry.id, entry.use, entry.model_extra or {}, source, ("scorers", index))
+        if spec.id in specs:
+            first = specs[spec.id].where("id")
+            what = f"two scorers are called '{spec.id}' (the first at {first})"
+            problems.append(Problem(spec.where("id"), what, "give each scorer an id of its own"))
+        specs.setdefault(spec.id, spec)
+    return list(specs.values())
+
+
+def _variant_problems(source: Source, entries: Sequence[Entry]) -> list[Problem]:
+    """Variants named twice, and a baseline that is none of them."""
+    problems = []
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.id is None:
+            continue
+        if entry.id in first:
+            what = (
+                f"two variants are called '{entry.id}' (the first at {first[entry.id].where('id')})"
+            )
+            problems.append(Problem(entry.where("id"), what, "give each variant an id of its own"))
+        first.setdefault(entry.id, entry)
+    baseline = source.data.get("baseline")
+    every_id_known = bool(entries) and all(entry.id for entry in entries)
+    if isinstance(baseline, str) and every_id_known and baseline not in first:
+        what = f"the baseline '{baseline}' is no variant"
+        hint = did_you_mean(baseline, first)
+        problems.append(Problem(source.where(("baseline",)), what, hint))
+    return problems
+
+
+def _factor_problems(source: Source, entries: Sequence[Entry]) -> list[Problem]:
+    """Facts that differ without being listed in `factors`, and factors that are no fact."""
+    factors = source.data.get("factors")
+    known = [(entry, entry.variant) for entry in entries if entry.variant]
+    if not isinstance(factors, list) or len(known) < len(entries):
+        return []
+    facts = dict.fromkeys(fact for _, variant in known for fact in variant.facts)
+    problems = [
+        Problem(
+            source.where(("factors", index)),
+            f"the factor '{factor}' is a fact of no variant",
+            did_you_mean(str(factor), facts),
+        )
+        for index, factor in enumerate(factors)
+        if facts and factor not in facts
+    ]
+    baseline = source.data.get("baseline")
+    for reference in (v for _, v in known if v.id == baseline):
+        for entry, variant in known:
+            for fact in facts:
+                if fact not in factors:
+                    problems += _confounded(entry, variant, reference, fact)
+    return problems
+
+
+def _confounded(
+    entry: Entry, variant: RecordedVariant, reference: RecordedVariant, fact: str
+) -> list[Problem]:
+    if _stated(variant, fact) == _stated(reference, fact):
+        return []
+    values = f"{_stated(reference, fact)} / {_stated(variant, fact)}"
+    what = f"confounded: {reference.id} and {variant.id} differ in {fact} ({values})"
+    hint = f"list {fact} in factors, or state equal facts"
+    return [Problem(entry.where("facts", fact), what, hint)]
+
+
+def _stated(variant: RecordedVariant, fact: str) -> str:
+    return as_text(variant.facts[fact]) if fact in variant.facts else "not stated"

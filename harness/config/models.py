@@ -1,0 +1,288 @@
+"""The configuration files' own shape: what the YAML of experiments, variants and sets may say.
+
+Attribute docstrings become the descriptions in `docs/schema/*.json`, which editors show.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+from harness.core.comparison import Finite
+from harness.core.example import ALL
+from harness.core.policy import GatePolicy
+from harness.core.values import JsonValue
+
+_LIVE = "live variants are not part of this version, which compares recorded outputs"
+_FACT = "this version compares recorded outputs; what a recorded system is stands under facts:"
+
+
+def _shape(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<text>"
+    return "<mapping>" if isinstance(value, dict | BaseModel) else None
+
+
+_PathOrMapping = Discriminator(
+    _shape,
+    custom_error_type="path_or_mapping",
+    custom_error_message="must be a path or a mapping (key: value)",
+)
+_NameOrMapping = Discriminator(
+    _shape,
+    custom_error_type="name_or_mapping",
+    custom_error_message="must be a name or a mapping (key: value)",
+)
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_VARIANT = r"^[A-Za-z0-9][A-Za-z0-9._:@+/-]*$"
+_SCORER = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+_EXAMPLE_FIELD = r"^(id|cluster|abstain|evidence|tool_calls|(input|target|slices|metadata)(\..+)?)$"
+_RECORD_FIELD = (
+    r"^(id|output|repeat|latency_s|cost_usd|error|status|tool_calls|evidence"
+    r"|usage(\.(prompt|cached_prompt|completion)_tokens)?|metadata(\..+)?)$"
+)
+
+PATTERN_WORDS = {
+    _NAME: "must be letters, digits, '.', '_' and '-', the first a letter or digit",
+    _VARIANT: "must be letters, digits and any of . _ : @ + / -, the first a letter or digit",
+    _SCORER: "must be letters, digits, '_' and '-', the first a letter or digit",
+    _EXAMPLE_FIELD: "must be a field of an example",
+    _RECORD_FIELD: "must be a field of a recording",
+}
+"""What each pattern asks for, in words."""
+
+KNOWN_NAMES = {
+    _EXAMPLE_FIELD: (
+        "id", "input", "target", "slices", "cluster", "evidence", "tool_calls", "abstain",
+        "metadata", "input.NAME", "target.NAME", "slices.NAME", "metadata.NAME",
+    ),
+    _RECORD_FIELD: (
+        "id", "output", "repeat", "latency_s", "cost_usd", "error", "status", "usage",
+        "usage.prompt_tokens", "usage.cached_prompt_tokens", "usage.completion_tokens",
+        "tool_calls", "evidence", "metadata", "metadata.NAME",
+    ),
+}  # fmt: skip
+"""The names that a pattern stands for, to suggest one from."""
+
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Name: TypeAlias = Annotated[str, Field(pattern=_NAME, max_length=100)]
+VariantId: TypeAlias = Annotated[str, Field(pattern=_VARIANT, max_length=100)]
+ScorerId: TypeAlias = Annotated[str, Field(pattern=_SCORER, max_length=100)]
+ExampleField: TypeAlias = Annotated[str, Field(pattern=_EXAMPLE_FIELD)]
+RecordField: TypeAlias = Annotated[str, Field(pattern=_RECORD_FIELD)]
+Whole: TypeAlias = Annotated[int, Field(strict=True)]
+
+
+class FileModel(BaseModel):
+    """Base of the files' parts: immutable, and closed to keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    key_hints: ClassVar[dict[str, str]] = {}
+    """What to say when a key of that name is missing or unknown."""
+
+
+class Recording(FileModel):
+    """A file of recorded outputs whose fields have other names."""
+
+    file: Text
+    """Path of the recording (.jsonl, .csv or .parquet), relative to this file."""
+    fields: dict[RecordField, Text] = {}
+    """Our name of a field: its name in the recording, e.g. `repeat: trial`. Dots lead inside."""
+
+
+class VariantFile(FileModel):
+    """One system that takes part, known by the outputs it left behind."""
+
+    key_hints: ClassVar[dict[str, str]] = {
+        "recorded": "this version compares recorded outputs: recorded: FILE.jsonl",
+        **dict.fromkeys(
+            ("model", "params", "system", "user", "retrieval", "rerank", "tools", "training"), _FACT
+        ),
+        **dict.fromkeys(
+            ("extends", "base_url", "few_shot", "context", "output", "fallback", "route", "draft"),
+            _LIVE,
+        ),
+    }
+
+    id: VariantId
+    """The variant's name in every table."""
+    recorded: Annotated[
+        Annotated[Text, Tag("<text>")] | Annotated[Recording, Tag("<mapping>")], _PathOrMapping
+    ]
+    """Path of the recorded outputs, relative to this file; or {file, fields}."""
+    label: str = ""
+    """What the system is, in words for a reader of the report."""
+    facts: dict[str, JsonValue] = {}
+    """What is known of the recorded system: model, prompt, retrieval ... The factor table."""
+
+
+class ScorerEntry(FileModel):
+    """A scorer and its options; further keys are the scorer's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: ScorerId
+    """The metric's name; a scorer with several metrics names them `id.part`."""
+    use: Text
+    """Which scorer: exact_match, label, retrieval ... or one that a plugin brings."""
+
+
+class PrimaryEntry(FileModel):
+    """A figure of the confirmatory family on one slice."""
+
+    metric: Text
+    """A metric: a scorer's id, or `id.part`."""
+    slice: Text = ALL
+    """`all` or `name=value`."""
+
+
+class Statistics(FileModel):
+    """How the figures are computed."""
+
+    confidence: Annotated[Finite, Field(gt=0.5, lt=1)] = 0.95
+    """Of the two-sided intervals."""
+    resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = 10_000
+    """Bootstrap resamples and permutations."""
+    min_examples: Annotated[Whole, Field(ge=2)] = 10
+    """Fewer independent examples than this make a pair's finding `too_few`."""
+    coverage: Annotated[Finite, Field(ge=0, le=1)] = 0.98
+    """The least share of examples that must have a score for any conclusion."""
+
+
+class ExperimentFile(FileModel):
+    """What is compared with what: `configs/<name>.yaml`. Paths are relative to this file."""
+
+    key_hints: ClassVar[dict[str, str]] = {
+        "primary": "name the metrics that decide, e.g. primary: [correct]",
+        "pairwise": "judged comparisons are not part of this version",
+    }
+
+    name: Name
+    """The experiment's name; its runs go to reports/<name>."""
+    evalset: Text
+    """Path of the eval set's folder."""
+    baseline: str
+    """The id of the variant that the others are compared with."""
+    variants: Annotated[
+        list[
+            Annotated[
+                Annotated[Text, Tag("<text>")] | Annotated[VariantFile, Tag("<mapping>")],
+                _PathOrMapping,
+            ]
+        ],
+        Field(min_length=1),
+    ]
+    """Folders with a variant.yaml, or variants written here."""
+    factors: list[Text] | None = None
+    """The facts that may differ between variants. If given, any other difference is an error."""
+    repeats: Annotated[Whole, Field(ge=1, le=10_000)] = 1
+    """How many times every variant answered every example."""
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = 0
+    """Seed of everything random."""
+    scorers: Annotated[list[ScorerEntry], Field(min_length=1)]
+    """How answers are scored."""
+    primary: Annotated[
+        list[
+            Annotated[
+                Annotated[Text, Tag("<text>")] | Annotated[PrimaryEntry, Tag("<mapping>")],
+                _NameOrMapping,
+            ]
+        ],
+        Field(min_length=1),
+    ]
+    """The confirmatory family: metrics, or {metric, slice}. The rest is exploratory."""
+    statistics: Statistics = Statistics()
+    """How the figures are computed."""
+    gate: (
+        Annotated[
+            Annotated[Text, Tag("<text>")] | Annotated[GatePolicy, Tag("<mapping>")],
+            _PathOrMapping,
+        ]
+        | None
+    ) = None
+    """The release policy, or the path of its file."""
+
+    @field_validator("primary", "factors")
+    @classmethod
+    def _once(cls, named: list[Any] | None) -> list[Any] | None:
+        for index, item in enumerate(named or ()):
+            if item in (named or ())[:index]:
+                text = item if isinstance(item, str) else f"{item.metric} on {item.slice}"
+                raise ValueError(f"'{text}' is named twice")
+        return named
+
+
+class DatasetReference(FileModel):
+    """A Hugging Face `datasets` reference; `harness freeze` turns it into a local file once."""
+
+    dataset: Text
+    """A dataset's name, or the path of a local file, folder or `save_to_disk` folder."""
+    config: Text | None = None
+    """The dataset's configuration, where it has several."""
+    split: Text = "test"
+    """The split to take."""
+    revision: Text | None = None
+    """The revision to take: a commit or a tag."""
+    fields: dict[ExampleField, Text] = {}
+    """Our name of a field: its column, e.g. `input.question: question`."""
+
+
+class ContractFile(FileModel):
+    """The task contract: what the task is, agreed before anything runs."""
+
+    inputs: str = ""
+    """What the system is given."""
+    outputs: str = ""
+    """What a correct output looks like."""
+    evidence_sources: list[Text] = []
+    """The sources that an answer may rest on."""
+    abstention: str = ""
+    """When the system should abstain or escalate."""
+    disallowed: list[Text] = []
+    """What the system must never do."""
+    metrics: list[Text] = []
+    """What success is measured by."""
+
+
+class EvalSetFile(FileModel):
+    """An eval set's description: `evalsets/<name>/evalset.yaml`."""
+
+    name: Name
+    """The set's name."""
+    description: str = ""
+    """What the set is for."""
+    license: str = ""
+    """The licence of its examples."""
+    origin: str = ""
+    """How it was made."""
+    examples: (
+        Annotated[
+            Annotated[Text, Tag("<text>")] | Annotated[DatasetReference, Tag("<mapping>")],
+            _PathOrMapping,
+        ]
+        | None
+    ) = None
+    """Path of the examples (default: examples.jsonl, .csv or .parquet), or a reference."""
+    fields: dict[ExampleField, Text] = {}
+    """Our name of a field: its column, e.g. `id: qid` or `input.question: question`."""
+    input_fields: list[Text] = []
+    """The fields that every example's input has."""
+    slices: dict[str, str] = {}
+    """What each slice means: `steps: lines of the solution`, or `steps=2: ...` for one value."""
+    contract: ContractFile | None = None
+    """The task contract."""
+    corpus: Text | None = None
+    """Folder of the documents that answers may rest on."""
+
+
+FileKind: TypeAlias = Literal["experiment", "variant", "evalset", "gate"]
+
+MODELS: dict[FileKind, type[BaseModel]] = {
+    "experiment": ExperimentFile,
+    "variant": VariantFile,
+    "evalset": EvalSetFile,
+    "gate": GatePolicy,
+}
+"""The model of every kind of file."""

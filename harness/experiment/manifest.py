@@ -1,0 +1,147 @@
+"""What ran, pinned: the facts that make a run repeatable and two runs comparable."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from harness.core.experiment import VariantFacts
+from harness.core.values import JsonValue, fingerprint
+from harness.experiment.prepare import Options, Prepared
+
+_PACKAGES = ("harness", "numpy", "scipy", "pyarrow", "pydantic")
+
+
+def facts_of(ready: Prepared) -> tuple[VariantFacts, ...]:
+    """What is known of every variant.
+
+    A recorded system is its outputs, however they are read: the fingerprint covers the file's
+    sha256, its field names and the declared facts.
+    """
+    return tuple(
+        VariantFacts(
+            id=variant.id,
+            fingerprint=fingerprint(
+                {
+                    "recorded": ready.recordings[variant.id],
+                    "fields": dict(variant.fields),
+                    "facts": dict(variant.facts),
+                }
+            ),
+            facts=variant.facts,
+            label=variant.label,
+        )
+        for variant in ready.experiment.variants
+    )
+
+
+def manifest_of(
+    ready: Prepared, options: Options, run_id: str, started: str, finished: str
+) -> dict[str, JsonValue]:
+    """The manifest of a run, but for its files' hashes (docs/reference/files.md)."""
+    experiment = ready.experiment
+    gate = experiment.gate
+    scorers = [
+        {"id": spec.id, "use": spec.use, "options": dict(spec.options)}
+        for spec in experiment.scorers
+    ]
+    return {
+        "run_id": run_id,
+        "name": experiment.name,
+        "started": started,
+        "finished": finished,
+        "command": list(options.command),
+        "config": {"path": _shown(experiment.path), "document": experiment.document},
+        "evalset": evalset_facts(ready),
+        "partial": ready.partial,
+        "baseline": experiment.baseline,
+        "variants": variant_facts(ready),
+        "factors": list(experiment.factors),
+        "repeats": experiment.repeats,
+        "scorers": scorers,
+        "scorers_sha256": fingerprint(scorers),
+        "analysis": asdict(experiment.analysis),
+        "gate": None if gate is None else gate.model_dump(mode="json"),
+        "versions": versions(),
+        "git": git_state(experiment.path.parent),
+    }
+
+
+def evalset_facts(ready: Prepared) -> dict[str, JsonValue]:
+    """The frozen set's identity and description."""
+    evalset = ready.evalset
+    return {
+        "name": evalset.name,
+        "sha256": evalset.sha256,
+        "n_examples": ready.n_examples,
+        "corpus_sha256": evalset.corpus_sha256,
+        "description": evalset.description,
+        "license": evalset.license,
+        "origin": evalset.origin,
+        "slice_meanings": dict(evalset.slice_meanings),
+        "contract": None if evalset.contract is None else asdict(evalset.contract),
+    }
+
+
+def variant_facts(ready: Prepared) -> list[JsonValue]:
+    """Every variant with its recording."""
+    return [
+        {
+            "id": facts.id,
+            "label": facts.label,
+            "fingerprint": facts.fingerprint,
+            "facts": dict(facts.facts),
+            "recorded": _shown(variant.file),
+            "recorded_sha256": ready.recordings[variant.id],
+            "fields": dict(variant.fields),
+        }
+        for facts, variant in zip(facts_of(ready), ready.experiment.variants, strict=True)
+    ]
+
+
+def versions() -> dict[str, JsonValue]:
+    """Of Python and of the packages whose arithmetic a result depends on."""
+    found: dict[str, JsonValue] = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def git_state(folder: Path) -> JsonValue:
+    """The revision that `folder` is at and whether files differ from it; None outside of git."""
+    revision = _git(folder, "rev-parse", "HEAD")
+    if revision is None:
+        return None
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"revision": revision, "changed": bool(changed)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603  fixed arguments, no shell
+            ["git", "-c", "core.fsmonitor=false", *arguments],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _shown(path: Path) -> str:
+    """`path` from the working folder, so that no machine's layout stands in a manifest."""
+    try:
+        return Path(os.path.relpath(path)).as_posix()
+    except ValueError:  # another drive
+        return path.name

@@ -1,0 +1,275 @@
+"""Variants of several runs of one frozen set, compared as if they had run together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.comparison.compare import compare
+from harness.comparison.subject import Subject
+from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts
+from harness.core.record import Record
+from harness.core.run import RunData
+from harness.core.score import IntArray, MetricScores, ScoreTable, Unscored
+from harness.core.values import JsonValue
+from harness.errors import NotComparableError, Problem
+from harness.experiment.clock import SystemClock
+from harness.experiment.frames import Run
+from harness.experiment.manifest import git_state, versions
+from harness.experiment.renderings import renderings
+from harness.ports import Clock
+from harness.scoring.trials import trial_table
+from harness.storage.run_folder import load_run, new_run_folder, write_run
+
+_NO_REPEAT = Unscored("this run had fewer repeats")
+
+
+def compare_runs(
+    folders: Sequence[Path], command: Sequence[str] = (), clock: Clock | None = None
+) -> Run:
+    """Compare all variants of several finished runs, in a run folder of their own.
+
+    The first run gives the baseline, the primary family and the settings. A variant whose id
+    occurs in several runs is called `run-id:variant`.
+
+    Raises:
+        NotComparableError: if the runs differ in their eval set, its examples or their scorers.
+        InputError: if a run cannot be loaded.
+    """
+    clock = clock or SystemClock()
+    started = clock.now_iso()
+    runs = [renamed(run, names) for run, names in _with_names([load_run(f) for f in folders])]
+    ensure_comparable(runs)
+    first = runs[0]
+    variants = tuple(facts for run in runs for facts in variant_facts(run))
+    ids = tuple(facts.id for facts in variants)
+    scores = merged_scores([run.scores for run in runs])
+    records = _in_order([record for run in runs for record in run.records], scores)
+    name = str(first.manifest["name"])
+    with new_run_folder(Path("reports") / name, started) as folder:
+        comparison = compare(
+            Subject(
+                run_id=folder.name,
+                evalset_name=first.comparison.evalset.name,
+                evalset_sha256=first.comparison.evalset.sha256,
+                examples=first.examples,
+                baseline=first.comparison.baseline,
+                variants=variants,
+                analysis=analysis_of(first),
+                scores=scores,
+                trials=trial_table(ids, scores.example_ids, scores.n_repeats, records),
+                slice_meanings=dict(first.manifest["evalset"]["slice_meanings"]),
+                factors=_factors(variants),
+                warnings=_warnings(runs),
+            )
+        )
+        manifest = _manifest(runs, folder.name, command, (started, clock.now_iso()))
+        data = RunData(manifest, first.examples, records, scores, comparison)
+        write_run(folder, data, renderings(data))
+    return Run(folder, data)
+
+
+def ensure_comparable(runs: Sequence[RunData]) -> None:
+    """Make sure that all runs asked the same examples and scored them alike.
+
+    Raises:
+        NotComparableError: naming everything in which a run differs from the first.
+    """
+    first = runs[0]
+    problems = [
+        Problem("", f"runs {first.run_id} and {run.run_id} differ in {what}", hint)
+        for run in runs[1:]
+        for what, hint in _differences(first, run)
+    ]
+    if problems:
+        raise NotComparableError(problems)
+
+
+def analysis_of(run: RunData) -> Analysis:
+    """How a run's figures were computed."""
+    facts = dict(run.manifest["analysis"])
+    return Analysis(
+        **{**facts, "primary": tuple(PrimaryFigure(**figure) for figure in facts["primary"])}
+    )
+
+
+def variant_facts(run: RunData) -> tuple[VariantFacts, ...]:
+    """What a run's manifest knows of its variants."""
+    return tuple(
+        VariantFacts(facts["id"], facts["fingerprint"], facts["facts"], facts["label"])
+        for facts in run.manifest["variants"]
+    )
+
+
+def renamed(run: RunData, names: Mapping[str, str]) -> RunData:
+    """`run` with its variants called `names[id]`; its comparison keeps only the baseline's name."""
+    variants = [{**facts, "id": names[facts["id"]]} for facts in run.manifest["variants"]]
+    return replace(
+        run,
+        manifest={**run.manifest, "variants": variants},
+        records=tuple(replace(record, variant=names[record.variant]) for record in run.records),
+        scores=replace(run.scores, variants=tuple(names[v] for v in run.scores.variants)),
+        comparison=run.comparison.model_copy(update={"baseline": names[run.comparison.baseline]}),
+    )
+
+
+def merged_scores(tables: Sequence[ScoreTable]) -> ScoreTable:
+    """One table of the variants of all `tables`, which have the same examples and metrics."""
+    n_repeats = max(table.n_repeats for table in tables)
+    return ScoreTable(
+        variants=tuple(variant for table in tables for variant in table.variants),
+        example_ids=tables[0].example_ids,
+        n_repeats=n_repeats,
+        metrics=tuple(
+            _merged_metric([table.metric(scores.metric.id) for table in tables], n_repeats)
+            for scores in tables[0].metrics
+        ),
+    )
+
+
+def _with_names(runs: Sequence[RunData]) -> Iterator[tuple[RunData, dict[str, str]]]:
+    """Every run with its variants' new names: their ids, with the run's where several have one."""
+    times = Counter(variant for run in runs for variant in run.scores.variants)
+    for run in runs:
+        yield run, {
+            variant: variant if times[variant] == 1 else f"{run.run_id}:{variant}"
+            for variant in run.scores.variants
+        }
+
+
+def _differences(first: RunData, run: RunData) -> Iterator[tuple[str, str]]:
+    if first.run_id == run.run_id:
+        yield "nothing: they are the same run", "name each run once"
+    one, other = first.comparison.evalset, run.comparison.evalset
+    if one.sha256 != other.sha256:
+        names = f"{one.name} {one.sha256[:12]} and {other.name} {other.sha256[:12]}"
+        yield f"their eval set ({names})", "run both on the same frozen set"
+    elif first.scores.example_ids != run.scores.example_ids:
+        counts = f"{len(first.examples)} and {len(run.examples)}"
+        yield f"the examples they ran ({counts} of the set)", "run both without --limit"
+    if first.manifest["scorers_sha256"] != run.manifest["scorers_sha256"]:
+        named = _scorer_differences(first.manifest["scorers"], run.manifest["scorers"])
+        yield f"their scorers ({named})", "run both with the same scorers"
+
+
+def _scorer_differences(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> str:
+    left, right = ({spec["id"]: spec for spec in specs} for specs in (one, other))
+    changed = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    return ", ".join(changed) or "their order"
+
+
+def _merged_metric(parts: Sequence[MetricScores], n_repeats: int) -> MetricScores:
+    reasons = tuple(dict.fromkeys(why for part in parts for why in part.reasons))
+    labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+    if any(part.value.shape[2] < n_repeats for part in parts) and _NO_REPEAT not in reasons:
+        reasons += (_NO_REPEAT,)
+    missing = reasons.index(_NO_REPEAT) + 1 if _NO_REPEAT in reasons else 0
+    codes = {why: code for code, why in enumerate(reasons, start=1)}
+    explanation = {}
+    offset = 0
+    for part in parts:
+        for (variant, example, repeat), text in part.explanation.items():
+            explanation[(variant + offset, example, repeat)] = text
+        offset += part.value.shape[0]
+
+    def stack(arrays: Sequence[Any], fill: float) -> Any:
+        padded = [
+            np.pad(
+                array,
+                ((0, 0), (0, 0), (0, n_repeats - array.shape[2])),
+                constant_values=fill,
+            )
+            for array in arrays
+        ]
+        return np.concatenate(padded)
+
+    def classes(name: str) -> IntArray | None:
+        if any(getattr(part, name) is None for part in parts):
+            return None
+        return _as_codes(stack([_relabelled(part, name, labels) for part in parts], -1))
+
+    return MetricScores(
+        metric=parts[0].metric,
+        value=stack([part.value for part in parts], np.nan),
+        weight=stack([part.weight for part in parts], 1.0),
+        reason=_as_codes(
+            stack(
+                [
+                    np.array([0, *(codes[why] for why in part.reasons)])[part.reason]
+                    for part in parts
+                ],
+                missing,
+            )
+        ),
+        reasons=reasons,
+        explanation=explanation,
+        expected=classes("expected"),
+        predicted=classes("predicted"),
+        labels=labels,
+    )
+
+
+def _relabelled(part: MetricScores, name: str, labels: tuple[str, ...]) -> Any:
+    """Indices into the part's own labels as indices into `labels`; -1 stays."""
+    return np.array([*(labels.index(label) for label in part.labels), -1])[getattr(part, name)]
+
+
+def _as_codes(array: Any) -> IntArray:
+    result: IntArray = array.astype(np.int32)
+    return result
+
+
+def _in_order(records: Sequence[Record], scores: ScoreTable) -> tuple[Record, ...]:
+    example = {name: index for index, name in enumerate(scores.example_ids)}
+    variant = {name: index for index, name in enumerate(scores.variants)}
+    return tuple(
+        sorted(records, key=lambda r: (example[r.example_id], variant[r.variant], r.repeat))
+    )
+
+
+def _factors(variants: Sequence[VariantFacts]) -> dict[str, dict[str, object]]:
+    table: dict[str, dict[str, object]] = {}
+    for variant in variants:
+        for name, value in variant.facts.items():
+            table.setdefault(name, {})[variant.id] = value
+    return table
+
+
+def _warnings(runs: Sequence[RunData]) -> tuple[str, ...]:
+    first = runs[0]
+    own = [text for run in runs for text in run.comparison.warnings]
+    own += [
+        f"run {run.run_id} was analysed with other settings; "
+        f"those of run {first.run_id} are used for all"
+        for run in runs[1:]
+        if run.manifest["analysis"] != first.manifest["analysis"]
+    ]
+    return tuple(dict.fromkeys(own))
+
+
+def _manifest(
+    runs: Sequence[RunData], run_id: str, command: Sequence[str], times: tuple[str, str]
+) -> dict[str, JsonValue]:
+    """The first run's facts, with the variants of all and where they come from."""
+    kept = ("name", "evalset", "partial", "scorers", "scorers_sha256", "analysis", "gate")
+    started, finished = times
+    return {
+        **{key: runs[0].manifest[key] for key in kept},
+        "run_id": run_id,
+        "started": started,
+        "finished": finished,
+        "command": list(command),
+        "compared_runs": [run.run_id for run in runs],
+        "baseline": runs[0].comparison.baseline,
+        "variants": [
+            {**facts, "run_id": run.run_id} for run in runs for facts in run.manifest["variants"]
+        ],
+        "repeats": max(run.scores.n_repeats for run in runs),
+        "versions": versions(),
+        "git": git_state(Path()),
+    }

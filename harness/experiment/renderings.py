@@ -1,0 +1,27 @@
+"""The files that people and CI read, from one result object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.core.run import RunData
+from harness.reporting import html, junit, markdown
+from harness.storage.files import write_atomically
+
+REPORT = "report.html"
+
+
+def renderings(run: RunData) -> dict[str, str]:
+    """`report.html`, `report.md` and `junit.xml` of a run, by file name."""
+    return {
+        REPORT: html.render(run),
+        "report.md": markdown.render(run),
+        "junit.xml": junit.render(run),
+    }
+
+
+def render_again(folder: Path, run: RunData) -> Path:
+    """Write a run's renderings anew, after its verdict changed; returns the page's path."""
+    for name, text in renderings(run).items():
+        write_atomically(folder / name, text)
+    return folder / REPORT

@@ -1,0 +1,1 @@
+"""Renderings of a run: terminal, HTML, Markdown and JUnit, all from one view. They compute nothing."""

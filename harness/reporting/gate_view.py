@@ -1,0 +1,61 @@
+"""The gate's verdict as rows."""
+
+from __future__ import annotations
+
+from harness.core.example import ALL
+from harness.core.verdict import RuleResult, Verdict
+from harness.reporting import formats
+from harness.reporting.figures import Figures
+from harness.reporting.formats import Scale
+from harness.reporting.parts import Gate, RuleRow
+from harness.reporting.sentences import OUTCOMES, gate_headline
+from harness.reporting.text import one_line
+
+_KINDS = {
+    "non_inferiority": "loss allowed",
+    "floor": "at least",
+    "ceiling": "at most",
+    "latency_ratio": "latency ratio, at most",
+    "cost_ratio": "cost ratio, at most",
+    "coverage": "coverage, at least",
+}
+_ORDER = ("fail", "inconclusive", "pass")
+
+
+def gate_view(verdict: Verdict, figures: Figures | None = None) -> Gate:
+    """The verdict's rows; `figures` tell how a metric's values are written."""
+    rules = sorted(verdict.rules, key=lambda rule: _ORDER.index(rule.outcome))
+    note = (
+        f"Candidate {one_line(verdict.candidate)} against {one_line(verdict.baseline)} of run "
+        f"{one_line(verdict.baseline_run_id)}, at {100 * verdict.confidence:g}% confidence, "
+        f"policy {one_line(verdict.policy_sha256[:12])}."
+    )
+    return Gate(gate_headline(verdict), tuple(_row(rule, figures) for rule in rules), note)
+
+
+def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
+    scale = _scale(rule, figures)
+    is_loss = rule.kind == "non_inferiority"
+    write = scale.difference if is_loss else scale.value
+    where = "" if rule.slice == ALL else f" in {one_line(rule.slice)}"
+    return RuleRow(
+        result=rule,
+        rule=one_line(rule.rule, 200),
+        kind=_KINDS[rule.kind],
+        where=f"{one_line(rule.metric)}{where}",
+        estimate=write(rule.estimate),
+        interval=scale.interval(rule.ci_low, rule.ci_high, signed=is_loss),
+        limit=write(rule.limit),
+        n=formats.count(rule.n),
+        mark=OUTCOMES[rule.outcome],
+        reason=one_line(rule.reason, 400),
+    )
+
+
+def _scale(rule: RuleResult, figures: Figures | None) -> Scale:
+    """Ratios are plain numbers, coverage is a share, the rest is as the metric's values are."""
+    if rule.kind == "coverage":
+        return Scale(is_share=True)
+    if rule.kind in ("latency_ratio", "cost_ratio") or figures is None:
+        return Scale(is_share=False)
+    return figures.scale(rule.metric)

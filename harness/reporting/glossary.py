@@ -1,0 +1,152 @@
+"""What the numbers mean, in plain words. The page's last section and docs/report.md show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One entry; figures on the page link to `g-<id>`."""
+
+    id: str
+    title: str
+    text: str
+
+
+TERMS: tuple[Term, ...] = (
+    Term(
+        "verdict",
+        "Verdict",
+        "Ship: a variant is certainly better than the baseline on the first primary metric and "
+        "certainly worse on no other primary figure. Keep: none is. Trade-off: better on one "
+        "primary figure, worse on another; a person has to choose. No verdict: too many results "
+        "are missing to say anything.",
+    ),
+    Term(
+        "metric",
+        "Metric",
+        "One thing that is measured on every answer, such as whether it is correct. A share is "
+        "given in percent: 39.0% means that 39 of 100 answers have the property.",
+    ),
+    Term(
+        "interval",
+        "Interval (from … to …)",
+        "The examples are a sample of all the questions that could be asked, so another sample "
+        "would give a slightly different number. The interval says how far: with 95% confidence, "
+        "the value that infinitely many examples would give lies inside. A wide interval means "
+        "few or very different examples.",
+    ),
+    Term(
+        "difference",
+        "Difference and points",
+        "Candidate minus baseline on the same examples, question by question. Shares differ in "
+        "points: from 30.0% to 35.0% is +5.0 points. If the interval of the difference leaves "
+        "out zero, chance alone does not explain it.",
+    ),
+    Term(
+        "finding",
+        "Finding (▲ ▼ △ ▽)",
+        "▲ better and ▼ worse: certain, after correcting for the number of figures looked at. "
+        "△ and ▽: the data lean this way, but it could be chance (no evidence). … too few: "
+        "there are not enough examples to say anything. ✕: the figures cannot be compared.",
+    ),
+    Term(
+        "p",
+        "p-value, adjusted",
+        "How often a difference at least this large would turn up if the two variants were in "
+        "truth the same. Small means unlikely to be chance. Looking at many figures finds "
+        "something by luck, so each p-value is raised to make up for it.",
+    ),
+    Term(
+        "family",
+        "Primary and exploratory",
+        "Primary figures were named before the run; the verdict rests on them alone (Holm's "
+        "correction keeps the chance of any false finding among them small). All others are "
+        "exploratory: they suggest where to look, and among those called certain a small share "
+        "is expected to be wrong (Benjamini and Hochberg's correction).",
+    ),
+    Term(
+        "wins",
+        "Wins, ties, losses",
+        "On how many examples the first variant scored better than, the same as, or worse than "
+        "the second.",
+    ),
+    Term(
+        "win-rate",
+        "Win rate",
+        "Take one example at random: how often the row's variant does better than the column's, "
+        "a tie counting half. 50% means neither is ahead.",
+    ),
+    Term(
+        "mde",
+        "Smallest difference that would show",
+        "With this many examples, a true difference of this size would be found in 8 of 10 runs. "
+        "Smaller ones will often go unseen, so finding nothing does not mean nothing is there.",
+    ),
+    Term(
+        "needed",
+        "Examples needed",
+        "A rough estimate of how many more examples would make a true difference of the size "
+        "seen here certain in 8 of 10 runs.",
+    ),
+    Term(
+        "slice",
+        "Slice",
+        "A named group of examples, such as all questions with two steps. An example can be in "
+        "several slices. n is how many examples of the slice carry a figure.",
+    ),
+    Term(
+        "losses",
+        "Share of losses",
+        "Of all examples on which the candidate does worse, how many lie in this slice. A slice "
+        "with 12% of the examples and 34% of the losses is where to look first.",
+    ),
+    Term(
+        "latency",
+        "p50 and p95",
+        "p50: half of the requests were answered within this time. p95: 95 of 100 were; it is "
+        "what the unlucky users see. Time spent waiting for our own limits is not counted, and "
+        "answers from a cache never are.",
+    ),
+    Term(
+        "cost",
+        "Cost per request and per correct answer",
+        "What one request costs on average, and what one right answer costs: everything spent "
+        "over the number of right answers by the first primary metric. Unknown means that the "
+        "price or usage is not known; it never means free.",
+    ),
+    Term(
+        "failures",
+        "Failures",
+        "System: the variant itself gave no usable answer; it counts as the worst score. "
+        "Infrastructure: something outside it failed (a timeout, a refused connection); the "
+        "example is left out for both sides of the comparison and counted as missing.",
+    ),
+    Term(
+        "missing",
+        "Missing",
+        "Examples that should have a score and do not. If too many are missing there is no "
+        "verdict, because those left may not be like those lost.",
+    ),
+    Term(
+        "classes",
+        "Precision, recall, F1",
+        "Precision: of the answers that named this class, how many were right. Recall: of the "
+        "examples of this class, how many were found. F1: a mean of both that is only high if "
+        "both are.",
+    ),
+    Term(
+        "factors",
+        "What differs",
+        "The declared properties of each variant. If two variants differ in more than one, a "
+        "difference in quality is due to all of them together.",
+    ),
+    Term(
+        "gate",
+        "Gate",
+        "Rules a release has to keep. A rule holds when the data show that the loss is smaller "
+        "than allowed, is broken when they show that it is larger, and is inconclusive when "
+        "they show neither.",
+    ),
+)

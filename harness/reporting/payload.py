@@ -1,0 +1,271 @@
+"""The examples as the page carries them: an index, and chunks that are unpacked on demand.
+
+Every block is JSON, gzip, base64, so no text of a model ever stands in the page's markup.
+The index is small and opens at once: per example its id, the beginning of its input, its slices,
+status and scores. A chunk holds two lines per example: texts (which full-text search reads), and
+facts. Both are read back by `assets/js/store.js`; the order of their fields is the contract.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from harness.core.comparison import Comparison
+from harness.core.example import ALL, Example, slice_members
+from harness.core.record import Answer, Failure, Record, Status
+from harness.core.run import RunData
+from harness.core.score import FloatArray, MetricScores
+from harness.core.values import JsonValue, ToolCall, as_text
+from harness.reporting import formats
+from harness.reporting.pair_view import slice_ids
+from harness.reporting.text import one_line
+
+_PREVIEW = 140
+_CHUNK_EXAMPLES = 100
+_CHUNK_CHARACTERS = 2_000_000
+_STATUS = {Status.OK: 0, Status.SYSTEM_FAILURE: 1, Status.INFRASTRUCTURE_FAILURE: 2}
+
+
+def pack(text: str) -> str:
+    """`text` as base64 of gzip of UTF-8. Level 6: 9 costs twice the time for 1 % less."""
+    return base64.b64encode(
+        gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)
+    ).decode("ascii")
+
+
+def dump(value: JsonValue) -> str:
+    """`value` as JSON in one line; lone surrogates, which UTF-8 cannot hold, as escapes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in set(text)):
+        return text
+    return json.dumps(value, separators=(",", ":"))
+
+
+def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
+    """The index, in columns over examples in the run's order."""
+    comparison = run.comparison
+    members = slice_members([example.slices for example in run.examples])
+    shown = _variant_axis(comparison, run.scores.variants)
+    return {
+        "variants": [one_line(variant.id) for variant in comparison.variants],
+        "baseline": [v.id for v in comparison.variants].index(comparison.baseline),
+        "metrics": [_metric(run, metric.id) for metric in comparison.metrics],
+        "primary": _primary(comparison),
+        "slices": [one_line(s) for s in slice_ids(comparison)],
+        "members": [
+            None if s == ALL else list(members.get(s, ())) for s in slice_ids(comparison)
+        ],
+        "ids": [one_line(example.id, 200) for example in run.examples],
+        "previews": [_preview(example) for example in run.examples],
+        "repeats": run.scores.n_repeats,
+        "status": _statuses(run),
+        "values": [_values(run, metric.id, shown) for metric in comparison.metrics],
+        "chunks": list(chunk_starts),
+    }
+
+
+def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
+    """The chunks' texts one by one; `starts` receives each one's first example."""
+    variants = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
+    table = {variant: i for i, variant in enumerate(run.scores.variants)}
+    columns = [_metric_columns(run, metric.id) for metric in run.comparison.metrics]
+    rows = {example_id: i for i, example_id in enumerate(run.scores.example_ids)}
+    lines: list[str] = []
+    size, first = 0, 0
+    for position, (example, records) in enumerate(_by_example(run)):
+        row = rows.get(example.id)
+        scored = [
+            [] if row is None else _scores(columns, table.get(r.variant), row, r.repeat)
+            for r in records
+        ]
+        texts = dump(_texts(example, records, scored))
+        lines += (texts, dump(_facts(example, records, variants, scored)))
+        size += len(texts)
+        if len(lines) >= 2 * _CHUNK_EXAMPLES or size >= _CHUNK_CHARACTERS:
+            starts.append(first)
+            yield "\n".join(lines)
+            lines, size, first = [], 0, position + 1
+    if lines:
+        starts.append(first)
+        yield "\n".join(lines)
+
+
+def _texts(
+    example: Example, records: Sequence[Record], scored: Sequence[list[tuple[Any, str]]]
+) -> list[JsonValue]:
+    """What full-text search reads."""
+    return [
+        example.id,
+        example.input,
+        example.target,
+        [_said(record) for record in records],
+        [[note for _, note in scores] for scores in scored],
+    ]
+
+
+def _said(record: Record) -> JsonValue:
+    """Output, evidence and calls of an answer; kind and message of a failure."""
+    match record.outcome:
+        case Answer(output, tool_calls, evidence):
+            return [output, _calls(tool_calls), None if evidence is None else list(evidence)]
+        case Failure(_, kind, message):
+            return [kind, message]
+
+
+def _facts(
+    example: Example,
+    records: Sequence[Record],
+    variants: dict[str, int],
+    scored: Sequence[list[tuple[Any, str]]],
+) -> list[JsonValue]:
+    return [
+        [one_line(f"{name}={value}") for name, value in example.slices.items()],
+        example.cluster,
+        None if example.evidence is None else list(example.evidence),
+        _calls(example.tool_calls),
+        example.abstain,
+        dict(example.metadata) or None,
+        [
+            [
+                variants[record.variant],
+                record.repeat,
+                _STATUS[record.status],
+                _took(record),
+                [value for value, _ in scores],
+                dict(record.metadata) or None,
+            ]
+            for record, scores in zip(records, scored, strict=True)
+        ],
+    ]
+
+
+def _took(record: Record) -> str:
+    """Time, cost and tokens of a trial; what is unknown is not mentioned."""
+    usage = record.usage
+    parts = [
+        "" if record.latency_s is None else formats.seconds(record.latency_s),
+        "" if record.cost_usd is None else formats.dollars(record.cost_usd),
+        "" if usage.prompt_tokens is None else f"{usage.prompt_tokens:,} tokens in",
+        "" if usage.cached_prompt_tokens is None else f"{usage.cached_prompt_tokens:,} cached",
+        "" if usage.completion_tokens is None else f"{usage.completion_tokens:,} out",
+        record.path.value,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _calls(calls: tuple[ToolCall, ...] | None) -> JsonValue:
+    return None if calls is None else [[call.name, dict(call.arguments)] for call in calls]
+
+
+def _scores(
+    columns: Sequence[MetricScores | None], variant: int | None, row: int, repeat: int
+) -> list[tuple[Any, str]]:
+    """(written value or None, explanation or reason) per metric."""
+    result: list[tuple[Any, str]] = []
+    for scores in columns:
+        if scores is None or variant is None or repeat >= scores.value.shape[2]:
+            result.append((None, ""))
+            continue
+        where = (variant, row, repeat)
+        reason = int(scores.reason[where])
+        if reason:
+            result.append((None, scores.reasons[reason - 1].reason))
+        else:
+            result.append((_written(float(scores.value[where])), scores.explanation.get(where, "")))
+    return result
+
+
+@lru_cache(maxsize=4096)
+def _written(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else formats.number(value)
+
+
+def _by_example(run: RunData) -> Iterator[tuple[Example, list[Record]]]:
+    """Each example with its records, by variant as the comparison lists them, then repeat."""
+    order = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
+    grouped: dict[str, list[Record]] = {example.id: [] for example in run.examples}
+    for record in run.records:
+        if record.example_id in grouped and record.variant in order:
+            grouped[record.example_id].append(record)
+    for example in run.examples:
+        records = grouped[example.id]
+        records.sort(key=lambda record: (order[record.variant], record.repeat))
+        yield example, records
+
+
+def _metric_columns(run: RunData, metric_id: str) -> MetricScores | None:
+    return next((s for s in run.scores.metrics if s.metric.id == metric_id), None)
+
+
+def _metric(run: RunData, metric_id: str) -> JsonValue:
+    metric = next(m for m in run.comparison.metrics if m.id == metric_id)
+    return {"id": one_line(metric.id), "up": metric.higher_is_better, "binary": metric.binary}
+
+
+def _primary(comparison: Comparison) -> int:
+    ids = [metric.id for metric in comparison.metrics]
+    head = comparison.conclusion.metric
+    return ids.index(head) if head in ids else 0
+
+
+def _preview(example: Example) -> str:
+    value = example.input
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
+    return one_line(value if isinstance(value, str) else as_text(value), _PREVIEW)
+
+
+def _statuses(run: RunData) -> list[str]:
+    """A string per variant with the worst status of each example, `-` where nothing ran."""
+    rows = {example.id: i for i, example in enumerate(run.examples)}
+    variants = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
+    worst = np.full((len(variants), len(rows)), -1, dtype=np.int8)
+    for record in run.records:
+        at = variants.get(record.variant), rows.get(record.example_id)
+        if None not in at:
+            worst[at] = max(worst[at], _STATUS[record.status])
+    return ["".join("-012"[status + 1] for status in line) for line in worst.tolist()]
+
+
+def _variant_axis(comparison: Comparison, table: Sequence[str]) -> list[int]:
+    return [table.index(variant.id) if variant.id in table else -1 for variant in comparison.variants]
+
+
+def _values(run: RunData, metric_id: str, shown: Sequence[int]) -> JsonValue:
+    """Per variant and example the mean over repeats, null where no repeat has a score."""
+    scores = _metric_columns(run, metric_id)
+    n = len(run.examples)
+    if scores is None:
+        return [[None] * n for _ in shown]
+    means = _mean_of_repeats(scores)
+    rows = {example_id: i for i, example_id in enumerate(run.scores.example_ids)}
+    order = [rows.get(example.id, -1) for example in run.examples]
+    padded = np.full((means.shape[0] + 1, means.shape[1] + 1), np.nan)
+    padded[:-1, :-1] = means
+    picked = padded[np.ix_(list(shown), order)]
+    return [[_compact(value) for value in line] for line in picked.tolist()]
+
+
+def _mean_of_repeats(scores: MetricScores) -> FloatArray:
+    known = ~np.isnan(scores.value)
+    weight = np.where(known, np.maximum(scores.weight, 1e-12), 0.0)
+    total = weight.sum(axis=2)
+    summed = (np.where(known, scores.value, 0.0) * weight).sum(axis=2)
+    result: FloatArray = np.divide(
+        summed, total, out=np.full(total.shape, np.nan), where=total > 0
+    )
+    return result
+
+
+def _compact(value: float) -> float | int | None:
+    if value != value:
+        return None
+    rounded = round(value, 6)
+    return int(rounded) if rounded == int(rounded) else rounded

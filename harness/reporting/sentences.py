@@ -1,0 +1,230 @@
+"""The sentences: what a pair, a conclusion and a gate's verdict say in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harness.core.comparison import Finding, PairEstimate
+from harness.core.example import ALL
+from harness.core.verdict import Outcome, Verdict
+from harness.reporting import formats
+from harness.reporting.figures import Figures
+from harness.reporting.text import one_line
+
+Tone: TypeAlias = Literal["good", "bad", "unsure", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A finding as a symbol and a word; `tone` colours it, but never alone."""
+
+    symbol: str
+    word: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The answer: a badge of a few words, a sentence, and the reasons one by one."""
+
+    badge: str
+    tone: Tone
+    sentence: str
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Sentence and reasons as one paragraph."""
+        return " ".join((self.sentence, *self.reasons))
+
+
+_CERTAIN: dict[Finding, Mark] = {
+    "better": Mark("▲", "better", "good"),
+    "worse": Mark("▼", "worse", "bad"),
+    "too_few": Mark("…", "too few", "plain"),
+    "not_comparable": Mark("✕", "not comparable", "plain"),
+}
+OUTCOMES: dict[Outcome, Mark] = {
+    "pass": Mark("✓", "holds", "good"),
+    "fail": Mark("✗", "broken", "bad"),
+    "inconclusive": Mark("?", "inconclusive", "unsure"),
+}
+
+
+def mark(pair: PairEstimate, gain: float | None) -> Mark:
+    """The finding of a pair; an open triangle leans the way the data do."""
+    certain = _CERTAIN.get(pair.finding)
+    if certain is not None:
+        return certain
+    symbol = "○" if not gain else "△" if gain > 0 else "▽"
+    return Mark(symbol, "no evidence", "unsure")
+
+
+def examples_needed(pair: PairEstimate) -> int | None:
+    """How many more examples would probably settle an open pair; None if that is unknown.
+
+    The smallest difference that shows shrinks with the root of n, so the difference seen would
+    show with n x (mde / difference)^2 examples.
+    """
+    if pair.finding != "no_evidence" or not pair.diff or not pair.mde or not pair.n:
+        return None
+    needed = pair.n * (pair.mde / pair.diff) ** 2 - pair.n
+    return round(needed) if 0.5 <= needed < 10_000_000 else None
+
+
+def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") -> str:
+    """One pair in a sentence, without a full stop.
+
+    `b is 2.6 points better than a on correct, between −6.1 and 11.3: no evidence of a
+    difference; about 1,900 more examples would settle it`.
+    """
+    name = subject or one_line(pair.candidate)
+    where = "" if pair.slice == ALL else f" in {one_line(pair.slice)}"
+    gain = figures.gain(pair)
+    if pair.finding == "not_comparable" or gain is None:
+        return f"{name} cannot be compared with {one_line(pair.baseline)} on {_metric(pair)}{where}"
+    said = f"{name} is {_by_how_much(pair, figures, gain)} on {_metric(pair)}{where}"
+    said += _range(pair, figures, gain)
+    if pair.finding == "too_few":
+        return f"{said}: {formats.plural(pair.n, 'example')}, too few to tell"
+    if pair.finding == "no_evidence":
+        return f"{said}: no evidence of a difference{_would_settle(pair)}"
+    return said
+
+
+def conclude(figures: Figures) -> Headline:
+    """The comparison's conclusion in words."""
+    conclusion = figures.comparison.conclusion
+    pairs = [
+        pair
+        for candidate, metric, slice_id in conclusion.because
+        if (pair := figures.pair(candidate, figures.comparison.baseline, metric, slice_id))
+    ]
+    name = one_line(conclusion.variant)
+    match conclusion.kind:
+        case "ship":
+            return _ship(name, pairs, figures)
+        case "keep":
+            return _keep(name, pairs, figures)
+        case "trade_off":
+            said = "; but ".join(pair_sentence(pair, figures) for pair in pairs)
+            return Headline("Trade-off", "unsure", f"A trade-off, for a person to weigh. {said}.")
+        case "incomplete":
+            return _incomplete(figures, pairs)
+        case "single":
+            return _single(figures)
+
+
+def gate_headline(verdict: Verdict) -> Headline:
+    """The gate's outcome in words: which rules decided, the worst first."""
+    candidate, baseline = one_line(verdict.candidate), one_line(verdict.baseline)
+    total = formats.plural(len(verdict.rules), "rule")
+    broken = [rule for rule in verdict.rules if rule.outcome == "fail"]
+    open_ = [rule for rule in verdict.rules if rule.outcome == "inconclusive"]
+    reasons = tuple(_stopped(one_line(rule.reason, 300)) for rule in (broken or open_))
+    if verdict.outcome == "pass":
+        said = f"The gate passes {candidate}: it keeps all {total} against {baseline}."
+        return Headline("Pass", "good", said)
+    if verdict.outcome == "fail":
+        said = f"The gate blocks {candidate}: {len(broken)} of {total} broken against {baseline}."
+        return Headline("Blocked", "bad", said, reasons)
+    weight = "does not block" if verdict.on_inconclusive == "warn" else "blocks"
+    said = (
+        f"The gate cannot decide on {candidate}, which {weight}: {len(open_)} of {total} "
+        f"inconclusive against {baseline}."
+    )
+    return Headline("Inconclusive", "unsure", said, reasons)
+
+
+def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
+    said = f"Ship {name}."
+    if pairs:
+        said += f" {_stopped(pair_sentence(pairs[0], figures, subject='It'))}"
+    reasons = [
+        _stopped(f"{formats.p_value(pairs[0].p_adjusted)}; {_tally(pairs[0])}") for _ in pairs[:1]
+    ]
+    reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in pairs[1:]]
+    reasons += _other_gains(name, figures)
+    return Headline(f"Ship {name}", "good", said, tuple(_capital(reason) for reason in reasons))
+
+
+def _keep(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
+    sentences = [_stopped(pair_sentence(pair, figures)) for pair in pairs]
+    badge = f"Keep {name}"
+    if len(sentences) == 1:
+        return Headline(badge, "plain", f"Keep {name}. {sentences[0]}")
+    said = f"Keep {name}. No other variant can be shown to be better without a loss elsewhere."
+    return Headline(badge, "plain", said, tuple(sentences))
+
+
+def _other_gains(shipped: str, figures: Figures) -> list[str]:
+    """The other candidates on the deciding metric, so that nobody has to wonder."""
+    comparison = figures.comparison
+    others = [v for v in figures.candidates if one_line(v) != shipped]
+    pairs = [figures.pair(v, comparison.baseline, comparison.conclusion.metric) for v in others]
+    return [_stopped(pair_sentence(pair, figures)) for pair in pairs if pair]
+
+
+def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
+    needed = formats.share(figures.comparison.settings.coverage)
+    said = f"No verdict: too many results are missing (the comparison needs {needed} of them)."
+    pairs = pairs or [pair for pair in figures.primary_pairs() if pair.n_missing]
+    reasons = [
+        f"{one_line(pair.candidate)} against {one_line(pair.baseline)} on {_metric(pair)}: "
+        f"{formats.count(pair.n)} of {formats.plural(pair.n + pair.n_missing, 'example')} scored "
+        "on both sides."
+        for pair in pairs
+    ]
+    return Headline("No verdict", "unsure", said, tuple(reasons))
+
+
+def _single(figures: Figures) -> Headline:
+    conclusion = figures.comparison.conclusion
+    name, scale = one_line(conclusion.variant), figures.scale(conclusion.metric)
+    score = figures.score(conclusion.variant, conclusion.metric)
+    said = f"One variant, so nothing to compare. {name}"
+    if score is None or score.mean is None:
+        return Headline("One variant", "plain", f"{said} has no score on the primary metric.")
+    between = scale.between(score.ci_low, score.ci_high)
+    value = f"{scale.value(score.mean)} on {one_line(conclusion.metric)}"
+    return Headline("One variant", "plain", f"{said}: {value}{between and ', ' + between}.")
+
+
+def _by_how_much(pair: PairEstimate, figures: Figures, gain: float) -> str:
+    baseline = one_line(pair.baseline)
+    if gain == 0:
+        return f"equal to {baseline}"
+    amount = figures.scale(pair.metric).amount(gain)
+    return f"{amount} {'better' if gain > 0 else 'worse'} than {baseline}"
+
+
+def _range(pair: PairEstimate, figures: Figures, gain: float) -> str:
+    """The interval, counted in the direction that the sentence speaks of."""
+    if pair.ci_low is None or pair.ci_high is None:
+        return ""
+    turned = figures.up(pair.metric) * (1 if gain >= 0 else -1) < 0
+    low, high = (-pair.ci_high, -pair.ci_low) if turned else (pair.ci_low, pair.ci_high)
+    return f", {figures.scale(pair.metric).between(low, high)}"
+
+
+def _would_settle(pair: PairEstimate) -> str:
+    needed = examples_needed(pair)
+    return "" if needed is None else f"; about {formats.rough(needed)} more examples would settle it"
+
+
+def _tally(pair: PairEstimate) -> str:
+    wins, losses, ties = (formats.count(n) for n in (pair.wins, pair.losses, pair.ties))
+    return f"it does better on {wins} examples, worse on {losses} and the same on {ties}"
+
+
+def _metric(pair: PairEstimate) -> str:
+    return one_line(pair.metric)
+
+
+def _stopped(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith(("it ", "about ")) else text

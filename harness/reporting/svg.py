@@ -1,0 +1,146 @@
+"""Small drawings: an interval, a latency range, a share, a scatter of variants.
+
+Colours come from the page's style sheet through classes; nothing here is text from outside
+except labels, which are escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.reporting.parts import Quantity
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_HEIGHT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A linear scale from `low` to `high` onto `width` pixels with a small inset."""
+
+    low: float
+    high: float
+    width: int
+
+    def at(self, value: float) -> float:
+        """The pixel of a value."""
+        span = (self.high - self.low) or 1.0
+        return round(6 + (self.width - 12) * (value - self.low) / span, 1)
+
+
+def axis(quantities: Iterable[Quantity], width: int, *, include: Sequence[float] = ()) -> Axis:
+    """An axis that holds every known value and bound, and the values of `include`."""
+    known = [*include]
+    for quantity in quantities:
+        known += [v for v in (quantity.value, quantity.low, quantity.high) if v is not None]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return Axis(low, high, width)
+
+
+def interval(
+    quantity: Quantity, scale: Axis, label: str, *, css: str = "", zero: bool = False
+) -> Markup:
+    """A dot with its interval; a dashed line at zero. `css` colours it."""
+    parts = []
+    if zero:
+        x = scale.at(0.0)
+        parts.append(f'<line class="zero" x1="{x}" x2="{x}" y1="0" y2="{_HEIGHT}"/>')
+    y = _HEIGHT / 2
+    if quantity.low is not None and quantity.high is not None:
+        low, high = scale.at(quantity.low), scale.at(quantity.high)
+        parts.append(f'<line class="range" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>')
+        parts += [
+            f'<line class="cap" x1="{x}" x2="{x}" y1="{y - 4}" y2="{y + 4}"/>' for x in (low, high)
+        ]
+    if quantity.value is not None:
+        parts.append(f'<circle cx="{scale.at(quantity.value)}" cy="{y}" r="4"/>')
+    return _drawing(parts, scale.width, label, css)
+
+
+def latency(p50: Quantity, p95: Quantity, scale: Axis, label: str, css: str) -> Markup:
+    """p50 as a bar, p95 as a line, each on its interval."""
+    parts = []
+    y = _HEIGHT / 2
+    for quantity, half in ((p50, 6), (p95, 4)):
+        if quantity.low is not None and quantity.high is not None:
+            low, high = scale.at(quantity.low), scale.at(quantity.high)
+            parts.append(f'<line class="range" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>')
+        if quantity.value is not None:
+            x = scale.at(quantity.value)
+            parts.append(
+                f'<rect x="{x - 1.5}" y="{y - half}" width="3" height="{2 * half}" rx="1"/>'
+            )
+    if p50.value is not None and p95.value is not None:
+        x1, x2 = scale.at(p50.value), scale.at(p95.value)
+        parts.insert(0, f'<line class="thin" x1="{x1}" x2="{x2}" y1="{y}" y2="{y}"/>')
+    return _drawing(parts, scale.width, label, css)
+
+
+def bars(shares: Sequence[tuple[float, str]], width: int, label: str) -> Markup:
+    """Shares that sum to 1 at most, end to end, each with its class."""
+    parts, x = [], 0.0
+    for share, css in shares:
+        length = round(width * share, 1)
+        parts.append(f'<rect class="{css}" x="{round(x, 1)}" y="4" width="{length}" height="12"/>')
+        x += length
+    return _drawing(parts, width, label, "bars")
+
+
+def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -> Markup:
+    """Quality (up) against cost or time (right) per variant: (index, name, x, y)."""
+    from markupsafe import escape
+
+    width, height, left, bottom = 520, 220, 56, 30
+    across = axis([x for _, _, x, _ in points], 1000, include=(0.0,))
+    up = axis([y for *_, y in points], 1000)
+    parts = [f'<line class="grid" x1="{left}" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>']
+    for index, name, x, y in points:
+        if x.value is None or y.value is None:
+            continue
+        cx = left + (width - left) * across.at(x.value) / 1060
+        top = _height(up, y.value, height, bottom)
+        if y.low is not None and y.high is not None:
+            ends = [_height(up, bound, height, bottom) for bound in (y.low, y.high)]
+            parts.append(
+                f'<line class="range v{index % 8}" x1="{cx:.1f}" x2="{cx:.1f}" '
+                f'y1="{ends[0]}" y2="{ends[1]}"/>'
+            )
+        parts.append(f'<circle class="v{index % 8}" cx="{cx:.1f}" cy="{top}" r="5"/>')
+        flip = cx > width * 0.7
+        parts.append(
+            f'<text x="{cx + (-9 if flip else 9):.1f}" y="{top + 4}" '
+            f'text-anchor="{"end" if flip else "start"}">{escape(name)}</text>'
+        )
+        parts.append(
+            f'<text class="tick" x="{cx:.1f}" y="{height - 12}" text-anchor="middle">'
+            f"{escape(x.text)}</text>"
+        )
+        parts.append(
+            f'<text class="tick" x="{left - 6}" y="{top + 4}" text-anchor="end">'
+            f"{escape(y.text)}</text>"
+        )
+    return _svg(parts, width, height, title, "plot")
+
+
+def _height(up: Axis, value: float, height: int, bottom: int) -> float:
+    return round(14 + (height - bottom - 28) * (1 - up.at(value) / 1000), 1)
+
+
+def _drawing(parts: Sequence[str], width: int, label: str, css: str) -> Markup:
+    return _svg(parts, width, _HEIGHT, label, f"draw {css}".strip())
+
+
+def _svg(parts: Sequence[str], width: int, height: int, label: str, css: str) -> Markup:
+    from markupsafe import Markup, escape
+
+    return Markup(  # noqa: S704 (built of numbers, our own class names and escaped labels)
+        f'<svg class="{escape(css)}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(parts)}</svg>"
+    )

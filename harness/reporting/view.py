@@ -1,0 +1,245 @@
+"""The view of a run: every figure formatted and every wording decided, once, for all renderings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.core.comparison import VariantSummary
+from harness.core.example import ALL
+from harness.core.run import RunData
+from harness.core.values import JsonValue, as_text
+from harness.reporting import formats
+from harness.reporting.figures import Figures
+from harness.reporting.gate_view import gate_view
+from harness.reporting.pair_view import Links, pair_row
+from harness.reporting.parts import (
+    FactorRow,
+    LatencyRow,
+    MetricRow,
+    Quantity,
+    VariantRow,
+    View,
+)
+from harness.reporting.sentences import conclude
+from harness.reporting.slice_view import (
+    class_views,
+    loss_rows,
+    slice_losses,
+    slice_matrices,
+    win_rate_matrices,
+)
+from harness.reporting.text import one_line
+
+
+def build_view(run: RunData) -> View:
+    """All that a rendering of `run` shows."""
+    figures = Figures(run.comparison)
+    links = Links(run.comparison)
+    comparison = run.comparison
+    metric = figures.metric_ids[0] if figures.metric_ids else ""
+    return View(
+        title=one_line(comparison.evalset.name),
+        run_id=one_line(comparison.run_id),
+        facts=_facts(run),
+        headline=conclude(figures),
+        gate=gate_view(run.verdict, figures) if run.verdict else None,
+        warnings=tuple(one_line(warning, 600) for warning in comparison.warnings),
+        notes=tuple(_notes(figures)),
+        confidence=f"{100 * comparison.settings.confidence:g}%",
+        baseline=one_line(comparison.baseline),
+        metric=one_line(metric),
+        variants=tuple(
+            _variant_row(index, variant, metric, figures, links)
+            for index, variant in enumerate(comparison.variants)
+        ),
+        metrics=tuple(_metric_row(metric_id, figures) for metric_id in figures.metric_ids),
+        pairs=tuple(
+            pair_row(pair, figures, links)
+            for metric_id in figures.metric_ids
+            for pair in comparison.pairs
+            if pair.metric == metric_id and (pair.slice == ALL or pair.family == "primary")
+        ),
+        slice_losses=slice_losses(figures, links),
+        win_rates=win_rate_matrices(figures, links),
+        slices=slice_matrices(figures, links),
+        losses=loss_rows(figures, links),
+        latency=tuple(_latency_rows(figures)),
+        classes=class_views(comparison),
+        factors=tuple(_factors(figures)),
+        commands=tuple(_commands(run)),
+        settings=_settings(run),
+        manifest=tuple(_flat(run.manifest)),
+    )
+
+
+def _facts(run: RunData) -> tuple[str, ...]:
+    comparison = run.comparison
+    facts = [
+        formats.plural(comparison.evalset.n_examples, "example"),
+        f"frozen {one_line(comparison.evalset.sha256[:12])}",
+        formats.plural(len(comparison.variants), "variant"),
+    ]
+    if run.scores.n_repeats > 1:
+        facts.append(f"{formats.count(run.scores.n_repeats)} repeats")
+    return (*facts, f"run {one_line(run.run_id)}")
+
+
+def _notes(figures: Figures) -> Iterator[str]:
+    """Plain facts that a reader of the figures has to know."""
+    for variant in figures.comparison.variants:
+        name, n_lost = one_line(variant.id), variant.n_infrastructure_failures
+        if n_lost:
+            yield (
+                f"{name}: {formats.count(n_lost)} of {formats.plural(variant.n_trials, 'trial')} "
+                f"failed outside the system{_kinds(variant)}. Those examples are left out on both "
+                "sides."
+            )
+    for what, known in (
+        ("Cost", [v for v in figures.variants if _mean_cost(figures, v) is not None]),
+        ("Latency", [v for v in figures.variants if figures.latency(v)]),
+    ):
+        missing = [one_line(v) for v in figures.variants if v not in known]
+        if not known:
+            yield f"{what} is unknown for every variant: the records carry none."
+        elif missing:
+            yield f"{what} is unknown for {', '.join(missing)}."
+    few = {pair.slice for pair in figures.comparison.pairs if pair.finding == "too_few"}
+    if few:
+        least = figures.comparison.settings.min_examples
+        verb = "has" if len(few) == 1 else "have"
+        yield (
+            f"{formats.plural(len(few), 'slice')} {verb} fewer than {least} independent examples "
+            "on some metric: too few for a finding there."
+        )
+
+
+def _kinds(variant: VariantSummary) -> str:
+    kinds = sorted(variant.error_kinds.items(), key=lambda item: (-item[1], item[0]))
+    listed = ", ".join(f"{one_line(kind, 40)} {formats.count(n)}" for kind, n in kinds[:4])
+    return f" ({listed})" if listed else ""
+
+
+def _mean_cost(figures: Figures, variant: str) -> float | None:
+    cost = figures.cost(variant)
+    return cost.mean_usd if cost else None
+
+
+def _variant_row(
+    index: int, variant: VariantSummary, metric: str, figures: Figures, links: Links
+) -> VariantRow:
+    baseline = figures.comparison.baseline
+    pair = None if variant.id == baseline else figures.pair(variant.id, baseline, metric)
+    latency, cost = figures.latency(variant.id), figures.cost(variant.id)
+    failures = f"{formats.count(variant.n_system_failures)} of {formats.count(variant.n_trials)}"
+    return VariantRow(
+        index=index,
+        id=one_line(variant.id),
+        label=one_line(variant.label, 200),
+        is_baseline=variant.id == baseline,
+        quality=_score(variant.id, metric, figures),
+        difference=pair_row(pair, figures, links) if pair else None,
+        p50=_time(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s)
+        if latency
+        else Quantity(),
+        p95=_time(latency.p95_s, latency.p95_ci_low_s, latency.p95_ci_high_s)
+        if latency
+        else Quantity(),
+        path=latency.path if latency else "",
+        cost=_money(cost.mean_usd, cost.ci_low_usd, cost.ci_high_usd) if cost else Quantity(),
+        per_correct=_money(cost.per_correct_usd) if cost else Quantity(),
+        total_cost=formats.dollars(cost.total_usd) if cost else formats.UNKNOWN,
+        system_failures=formats.count(variant.n_system_failures),
+        infrastructure_failures=formats.count(variant.n_infrastructure_failures),
+        failures=failures,
+    )
+
+
+def _score(variant: str, metric: str, figures: Figures) -> Quantity:
+    score, scale = figures.score(variant, metric), figures.scale(metric)
+    if score is None or score.mean is None:
+        return Quantity()
+    interval = scale.interval(score.ci_low, score.ci_high)
+    return Quantity(scale.value(score.mean), interval, score.mean, score.ci_low, score.ci_high)
+
+
+def _metric_row(metric_id: str, figures: Figures) -> MetricRow:
+    metric = figures.metric(metric_id)
+    return MetricRow(
+        metric=one_line(metric_id),
+        description=one_line(metric.description, 200) if metric else "",
+        direction="higher is better" if figures.up(metric_id) > 0 else "lower is better",
+        is_primary=metric is not None and metric.primary,
+        values=tuple(_score(variant, metric_id, figures) for variant in figures.variants),
+    )
+
+
+def _latency_rows(figures: Figures) -> Iterator[LatencyRow]:
+    for entry in figures.comparison.latency:
+        if entry.slice == ALL and entry.p50_s is not None:
+            yield LatencyRow(
+                index=figures.variants.index(entry.variant),
+                variant=one_line(entry.variant),
+                path=entry.path,
+                n=formats.count(entry.n),
+                p50=_time(entry.p50_s, entry.p50_ci_low_s, entry.p50_ci_high_s),
+                p95=_time(entry.p95_s, entry.p95_ci_low_s, entry.p95_ci_high_s),
+            )
+
+
+def _time(value: float | None, low: float | None, high: float | None) -> Quantity:
+    known = low is not None and high is not None
+    interval = f"{formats.seconds(low)} to {formats.seconds(high)}" if known else ""
+    return Quantity(formats.seconds(value), interval, value, low, high)
+
+
+def _money(value: float | None, low: float | None = None, high: float | None = None) -> Quantity:
+    known = low is not None and high is not None
+    interval = f"{formats.dollars(low)} to {formats.dollars(high)}" if known else ""
+    return Quantity(formats.dollars(value), interval, value, low, high)
+
+
+def _factors(figures: Figures) -> Iterator[FactorRow]:
+    """A row per factor; `comparison.factors` maps a factor to its value per variant."""
+    baseline = figures.comparison.baseline
+    for name, by_variant in figures.comparison.factors.items():
+        usual = by_variant.get(baseline)
+        values = [by_variant.get(variant) for variant in figures.variants]
+        yield FactorRow(
+            name=one_line(name),
+            values=tuple("–" if v is None else one_line(as_text(v), 200) for v in values),
+            differs=tuple(value != usual for value in values),
+        )
+
+
+def _settings(run: RunData) -> tuple[tuple[str, str], ...]:
+    settings = run.comparison.settings
+    return (
+        ("eval set", f"{one_line(run.comparison.evalset.name)} {run.comparison.evalset.sha256}"),
+        ("baseline", one_line(run.comparison.baseline)),
+        ("confidence", f"{100 * settings.confidence:g}%"),
+        ("resamples", formats.count(settings.resamples)),
+        ("seed", str(settings.seed)),
+        ("least examples for a finding", formats.count(settings.min_examples)),
+        ("coverage needed", formats.share(settings.coverage)),
+        *((f"fingerprint of {one_line(v.id)}", v.fingerprint) for v in run.comparison.variants),
+    )
+
+
+def _commands(run: RunData) -> Iterator[str]:
+    command = run.manifest.get("command")
+    if isinstance(command, list):
+        command = " ".join(str(word) for word in command)
+    if command:
+        yield one_line(command, 2000)
+    name = one_line(run.run_id)
+    yield f"harness report {name} --format json"
+    yield f"harness show {name} EXAMPLE_ID"
+
+
+def _flat(value: JsonValue, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The manifest as lines of dotted key and value; deep or long parts stay JSON."""
+    if isinstance(value, Mapping) and value and depth < 3:
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key), depth + 1)
+    else:
+        yield one_line(path, 200), one_line(as_text(value), 4000)

@@ -1,0 +1,1 @@
+"""Run folders and baselines: Parquet tables, and a manifest that is written last."""

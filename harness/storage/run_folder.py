@@ -1,0 +1,199 @@
+"""The run folder, `reports/<name>/<run-id>/`: written once, finished by its manifest.
+
+`manifest.json` comes last and holds the sha256 of every data file. A folder without it is not a
+finished run; a folder whose files differ from it has been changed. Both are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.core.comparison import Comparison
+from harness.core.run import RunData
+from harness.core.values import JsonValue
+from harness.core.verdict import Verdict
+from harness.errors import InputError, Problem
+from harness.storage import files, scores, tables
+
+FORMAT = "harness.run/1"
+MANIFEST = "manifest.json"
+COMPARISON = "comparison.json"
+VERDICT = "verdict.json"
+TRIALS = "trials.parquet"
+SCORES = "scores.parquet"
+EXAMPLES = "examples.parquet"
+DATA_FILES = (TRIALS, SCORES, EXAMPLES, COMPARISON)
+LATEST = "latest"
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def new_run_folder(root: Path, started: str) -> Iterator[Path]:
+    """A new folder in `root` for a run that began at `started` (ISO 8601, UTC); its name is the id.
+
+    Ids sort by time and no two runs share one. On an exception the folder is removed again:
+    nothing in it could be resumed.
+    """
+    stamp = "".join(char for char in started[:19] if char not in "-:") + "Z"
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = root / f"{stamp}-{secrets.token_hex(3)}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        break
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def write_run(folder: Path, run: RunData, renderings: Mapping[str, str]) -> dict[str, JsonValue]:
+    """Write a whole run into `folder`, the manifest last; returns the finished manifest.
+
+    `renderings` are further texts by file name. They can be made anew at any time, so their
+    hashes are not kept.
+    """
+    tables.write_trials(folder / TRIALS, run.run_id, run.records)
+    scores.write_scores(folder / SCORES, run.scores)
+    tables.write_examples(folder / EXAMPLES, run.examples)
+    files.write_json(folder / COMPARISON, run.comparison.model_dump(mode="json"))
+    for name, text in renderings.items():
+        files.write_atomically(folder / name, text)
+    manifest = finish(folder, run.manifest)
+    _point_latest_at(folder)
+    return manifest
+
+
+def finish(folder: Path, manifest: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Seal `folder`: hash its data files and write the manifest, atomically and last."""
+    for name in DATA_FILES:
+        files.sync(folder / name)
+    finished = {
+        "format": FORMAT,
+        **manifest,
+        "files": {name: files.sha256(folder / name) for name in DATA_FILES},
+    }
+    files.write_json(folder / MANIFEST, finished)
+    return finished
+
+
+def write_verdict(folder: Path, verdict: Verdict) -> None:
+    """Write `verdict.json`; a later gate replaces it."""
+    files.write_json(folder / VERDICT, verdict.model_dump(mode="json"))
+
+
+def load_manifest(folder: Path) -> dict[str, JsonValue]:
+    """The manifest of a finished run.
+
+    Raises:
+        InputError: if `folder` is not a finished run, or its data files are not those it had
+            when it was finished.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        hint = "its run was stopped before the end; run it again, and delete this folder"
+        raise InputError(Problem(str(folder), f"not a finished run: it has no {MANIFEST}", hint))
+    manifest = _read(path, _json)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        hint = "it was written by another version of harness"
+        raise InputError(Problem(str(path), f"its format is {found!r}, not {FORMAT!r}", hint))
+    _check_files(folder, manifest)
+    return manifest
+
+
+def load_run(folder: Path) -> RunData:
+    """Everything in a finished run's folder.
+
+    Raises:
+        InputError: as `load_manifest`, or if a file cannot be read.
+    """
+    manifest = load_manifest(folder)
+    verdict = folder / VERDICT
+    return RunData(
+        manifest=manifest,
+        examples=_read(folder / EXAMPLES, tables.read_examples),
+        records=_read(folder / TRIALS, tables.read_trials),
+        scores=_read(folder / SCORES, scores.read_scores),
+        comparison=_read(folder / COMPARISON, _comparison),
+        verdict=_read(verdict, _verdict) if verdict.exists() else None,
+    )
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """A finished run's comparison alone.
+
+    Raises:
+        InputError: as `load_run`.
+    """
+    load_manifest(folder)
+    return _read(folder / COMPARISON, _comparison)
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    expected = manifest.get("files")
+    expected = expected if isinstance(expected, dict) else {}
+    problems = []
+    for name in DATA_FILES:
+        path = folder / name
+        if not path.is_file():
+            problems.append(Problem(str(path), "missing from a finished run"))
+        elif files.sha256(path) != expected.get(name):
+            hint = "run the experiment again, or restore the file"
+            problems.append(Problem(str(path), "changed since the run was finished", hint))
+    if problems:
+        raise InputError(problems)
+
+
+def _read(path: Path, reader: Callable[[Path], _T]) -> _T:
+    """`reader(path)`, with whatever a damaged file can raise as an `InputError`.
+
+    A file can only get here unharmed or forged: its hash is that of the manifest, except for
+    the manifest itself and the verdict. So the reasons are many and one sentence is enough.
+    """
+    import pyarrow as pa
+
+    try:
+        return reader(path)
+    except (ValueError, KeyError, TypeError, RecursionError, pa.ArrowException) as error:
+        what = f"cannot be read: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        raise InputError(Problem(str(path), what)) from error
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def _comparison(path: Path) -> Comparison:
+    return Comparison.model_validate_json(path.read_bytes())
+
+
+def _verdict(path: Path) -> Verdict:
+    return Verdict.model_validate_json(path.read_bytes())
+
+
+def _point_latest_at(folder: Path) -> None:
+    """Make `latest` beside `folder` point at it, atomically.
+
+    A relative symbolic link; a text file with the id where the system makes no links.
+    """
+    latest = folder.parent / LATEST
+    if latest.is_dir() and not latest.is_symlink():
+        return  # somebody's own folder
+    temporary = folder.parent / f".{LATEST}.{secrets.token_hex(4)}"
+    try:
+        temporary.symlink_to(folder.name, target_is_directory=True)
+    except (OSError, NotImplementedError):
+        files.write_atomically(latest, folder.name + "\n")
+        return
+    temporary.replace(latest)

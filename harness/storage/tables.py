@@ -1,0 +1,231 @@
+"""Records and examples as Parquet tables, and back (columns: docs/reference/files.md).
+
+Unknown numbers are null. JSON columns hold JSON text. A text column holds a lone surrogate as its
+escape; an output that has one is kept exactly in `output_json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.core.example import Example
+from harness.core.record import Answer, AnswerPath, Failure, Outcome, Record, Status, Usage
+from harness.core.values import JsonValue, ToolCall
+from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
+
+ROWS_AT_ONCE = 20_000
+"""Rows per row group: bounds the memory that writing and reading take."""
+
+_TRIALS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("variant", pa.string()),
+        ("example_id", pa.string()),
+        ("repeat", pa.int32()),
+        ("block", pa.int32()),
+        ("status", pa.string()),
+        ("error_kind", pa.string()),
+        ("error_message", pa.string()),
+        ("output_text", pa.string()),
+        ("output_json", pa.string()),
+        ("latency_s", pa.float64()),
+        ("queue_s", pa.float64()),
+        ("retry_wait_s", pa.float64()),
+        ("ttft_s", pa.float64()),
+        ("attempts", pa.int32()),
+        ("path", pa.string()),
+        ("prompt_tokens", pa.int64()),
+        ("cached_prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("cost_usd", pa.float64()),
+        ("evidence_ids", pa.list_(pa.string())),
+        ("tool_calls", pa.string()),
+        ("validation", pa.string()),
+        ("repairs", pa.int32()),
+        ("fallback_used", pa.bool_()),
+        ("served_model", pa.string()),
+        ("steps", pa.string()),
+        ("metadata", pa.string()),
+    ]
+)
+_EXAMPLES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("cluster", pa.string()),
+        ("input", pa.string()),
+        ("target", pa.string()),
+        ("slices", pa.string()),
+        ("evidence", pa.string()),
+        ("tool_calls", pa.string()),
+        ("abstain", pa.bool_()),
+        ("metadata", pa.string()),
+    ]
+)
+PRIVATE_TRIAL_COLUMNS = frozenset(
+    {"error_message", "output_text", "output_json", "evidence_ids", "tool_calls", "metadata"}
+)
+"""What a baseline leaves out: everything that can quote an answer."""
+PRIVATE_EXAMPLE_COLUMNS = frozenset({"input", "target", "evidence", "tool_calls", "metadata"})
+"""What a baseline leaves out: everything that can quote a question or its target."""
+
+
+def write_trials(
+    path: Path, run_id: str, records: Sequence[Record], without: frozenset[str] = frozenset()
+) -> None:
+    """Write a row per record; the columns named in `without` are null throughout."""
+    rows = (_trial_row(run_id, record) for record in records)
+    _write(path, _TRIALS, rows, without)
+
+
+def read_trials(path: Path) -> tuple[Record, ...]:
+    """The records of `trials.parquet`. An output that a baseline left out is None."""
+    return tuple(_record(row) for row in _rows(path, _TRIALS))
+
+
+def write_examples(
+    path: Path, examples: Sequence[Example], without: frozenset[str] = frozenset()
+) -> None:
+    """Write a row per example; the columns named in `without` are null throughout."""
+    _write(path, _EXAMPLES, (_example_row(example) for example in examples), without)
+
+
+def read_examples(path: Path) -> tuple[Example, ...]:
+    """The examples of `examples.parquet`, in the order they were written."""
+    return tuple(_example(row) for row in _rows(path, _EXAMPLES))
+
+
+def _write(
+    path: Path, schema: pa.Schema, rows: Iterator[tuple[Any, ...]], without: frozenset[str]
+) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            columns = zip(*batch, strict=True)
+            arrays = [
+                pa.nulls(len(batch), field.type)
+                if field.name in without
+                else pa.array(column, field.type)
+                for field, column in zip(schema, columns, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=schema.names):
+            columns = [batch.column(name).to_pylist() for name in schema.names]
+            for row in zip(*columns, strict=True):
+                yield dict(zip(schema.names, row, strict=True))
+
+
+def _trial_row(run_id: str, record: Record) -> tuple[Any, ...]:
+    """The row's values in the schema's order; None for what recorded outputs do not tell."""
+    answer = record.outcome if isinstance(record.outcome, Answer) else None
+    failure = record.outcome if isinstance(record.outcome, Failure) else None
+    text, json_ = _output(answer.output) if answer else (None, None)
+    values: dict[str, Any] = {
+        "run_id": utf8(run_id),
+        "variant": utf8(record.variant),
+        "example_id": utf8(record.example_id),
+        "repeat": record.repeat,
+        "status": record.status.value,
+        "error_kind": utf8(failure.error_kind) if failure else None,
+        "error_message": utf8(failure.message) if failure else None,
+        "output_text": text,
+        "output_json": json_,
+        "latency_s": record.latency_s,
+        "path": record.path.value,
+        "prompt_tokens": record.usage.prompt_tokens,
+        "cached_prompt_tokens": record.usage.cached_prompt_tokens,
+        "completion_tokens": record.usage.completion_tokens,
+        "cost_usd": record.cost_usd,
+        "evidence_ids": _texts(answer.evidence) if answer else None,
+        "tool_calls": _calls_json(answer.tool_calls) if answer else None,
+        "metadata": json_text(record.metadata) if record.metadata else None,
+    }
+    return tuple(map(values.get, _TRIALS.names))
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    return Record(
+        variant=row["variant"],
+        example_id=row["example_id"],
+        repeat=row["repeat"],
+        outcome=_outcome(row),
+        path=AnswerPath(row["path"]),
+        latency_s=row["latency_s"],
+        cost_usd=row["cost_usd"],
+        usage=Usage(row["prompt_tokens"], row["cached_prompt_tokens"], row["completion_tokens"]),
+        metadata=parse_or_none(row["metadata"]) or {},
+    )
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    status = Status(row["status"])
+    if status is not Status.OK:
+        infrastructure = status is Status.INFRASTRUCTURE_FAILURE
+        return Failure(infrastructure, row["error_kind"], row["error_message"] or "")
+    json_, evidence = row["output_json"], row["evidence_ids"]
+    return Answer(
+        output=row["output_text"] if json_ is None else parse_or_none(json_),
+        tool_calls=_calls(row["tool_calls"]),
+        evidence=None if evidence is None else tuple(evidence),
+    )
+
+
+def _output(value: JsonValue) -> tuple[str | None, str | None]:
+    """`output_text` for a string, `output_json` for the rest, both where UTF-8 changes a string."""
+    if not isinstance(value, str):
+        return None, json_or_none(value)
+    text = utf8(value)
+    return text, None if text == value else json_text(value)
+
+
+def _example_row(example: Example) -> tuple[Any, ...]:
+    return (
+        utf8(example.id),
+        utf8_or_none(example.cluster),
+        json_text(example.input),
+        json_or_none(example.target),
+        json_text(example.slices),
+        None if example.evidence is None else json_text(list(example.evidence)),
+        _calls_json(example.tool_calls),
+        example.abstain,
+        json_text(example.metadata) if example.metadata else None,
+    )
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    evidence = parse_or_none(row["evidence"])
+    return Example(
+        id=row["id"],
+        input=parse_or_none(row["input"]),
+        target=parse_or_none(row["target"]),
+        slices=parse_or_none(row["slices"]),
+        cluster=row["cluster"],
+        evidence=None if evidence is None else tuple(evidence),
+        tool_calls=_calls(row["tool_calls"]),
+        abstain=row["abstain"],
+        metadata=parse_or_none(row["metadata"]) or {},
+    )
+
+
+def _texts(texts: Sequence[str] | None) -> list[str] | None:
+    return None if texts is None else [utf8(text) for text in texts]
+
+
+def _calls_json(calls: Sequence[ToolCall] | None) -> str | None:
+    if calls is None:
+        return None
+    return json_text([{"name": call.name, "arguments": call.arguments} for call in calls])
+
+
+def _calls(text: str | None) -> tuple[ToolCall, ...] | None:
+    if text is None:
+        return None
+    return tuple(ToolCall(call["name"], call["arguments"]) for call in parse_or_none(text))
