@@ -9,7 +9,7 @@ from harness.experiment.gate import gate_run
 from harness.experiment.merge import compare_runs
 from harness.experiment.prepare import Options
 from harness.experiment.renderings import render_again
-from harness.experiment.run import run_experiment
+from harness.experiment.run import run_config, run_experiment
 
 __all__ = [
     "Check",
@@ -20,5 +20,6 @@ __all__ = [
     "gate_run",
     "load_run",
     "render_again",
+    "run_config",
     "run_experiment",
 ]

@@ -39,12 +39,13 @@ def compare_runs(
 
     Raises:
         NotComparableError: if the runs differ in their eval set, its examples or their scorers.
-        InputError: if a run cannot be loaded.
+        InputError: if a run cannot be loaded, or a run and its baseline copy are both given.
     """
     clock = clock or SystemClock()
     started = clock.now_iso()
-    runs = [renamed(run, names) for run, names in _with_names([load_run(f) for f in folders])]
-    ensure_comparable(runs)
+    loaded = [load_run(folder) for folder in dict.fromkeys(folders)]
+    ensure_comparable(loaded)
+    runs = [renamed(run, names) for run, names in _with_names(loaded)]
     first = runs[0]
     variants = tuple(facts for run in runs for facts in variant_facts(run))
     ids = tuple(facts.id for facts in variants)
@@ -136,15 +137,16 @@ def _with_names(runs: Sequence[RunData]) -> Iterator[tuple[RunData, dict[str, st
     """Every run with its variants' new names: their ids, with the run's where several have one."""
     times = Counter(variant for run in runs for variant in run.scores.variants)
     for run in runs:
-        yield run, {
-            variant: variant if times[variant] == 1 else f"{run.run_id}:{variant}"
-            for variant in run.scores.variants
-        }
+        yield (
+            run,
+            {
+                variant: variant if times[variant] == 1 else f"{run.run_id}:{variant}"
+                for variant in run.scores.variants
+            },
+        )
 
 
 def _differences(first: RunData, run: RunData) -> Iterator[tuple[str, str]]:
-    if first.run_id == run.run_id:
-        yield "nothing: they are the same run", "name each run once"
     one, other = first.comparison.evalset, run.comparison.evalset
     if one.sha256 != other.sha256:
         names = f"{one.name} {one.sha256[:12]} and {other.name} {other.sha256[:12]}"

@@ -175,4 +175,3 @@ def _of(evalset: EvalSet, records: Iterable[Record], n_repeats: int) -> tuple[Re
     ]
     kept.sort(key=lambda item: (item[0], item[1], item[2].repeat))
     return tuple(record for _, _, record in kept)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.comparison.compare import compare
@@ -19,9 +20,7 @@ from harness.scoring.trials import trial_table
 from harness.storage.run_folder import new_run_folder, write_run
 
 
-def run_experiment(
-    config: Path, options: Options | None = None, clock: Clock | None = None
-) -> Run:
+def run_experiment(config: Path, options: Options | None = None, clock: Clock | None = None) -> Run:
     """Compare the variants of the experiment at `config` and write a run folder.
 
     Raises:
@@ -57,3 +56,35 @@ def run_experiment(
         data = RunData(manifest, evalset.examples, records, scores, comparison)
         write_run(folder, data, renderings(data))
     return Run(folder, data)
+
+
+def run_config(
+    config: str | Path,
+    *,
+    limit: int | None = None,
+    variants: Sequence[str] | None = None,
+    repeats: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+) -> Run:
+    """`harness.run`: compare the variants of the experiment at `config`; returns the run.
+
+    Args:
+        config: the experiment's YAML file.
+        limit: only the first so many examples by id; a partial run.
+        variants: only these, the baseline among them.
+        repeats: instead of the config's.
+        seed: instead of the config's.
+        out: the folder for the run's folder, instead of `reports/<name>`.
+
+    Raises:
+        InputError: if anything that the experiment needs is wrong.
+    """
+    options = Options(
+        limit=limit,
+        variants=None if variants is None else tuple(variants),
+        repeats=repeats,
+        seed=seed,
+        out=None if out is None else Path(out),
+    )
+    return run_experiment(Path(config), options)

@@ -93,7 +93,8 @@ class ScorerModel(BaseModel, ABC):
 
     def fail(self, gold: Any, why: str) -> dict[str, ScoreOutcome]:
         """The outcomes of a system that gave no answer: every metric at its worst."""
-        return {metric.id: worst(metric, why) for metric in self.metrics}
+        first, *others = self.metrics
+        return {first.id: worst(first, why), **{other.id: worst(other) for other in others}}
 
     def _score_answer(
         self, gold: Any, answer: Answer, record: Record
@@ -107,6 +108,8 @@ class ScorerModel(BaseModel, ABC):
             return self.judge(gold, output, record)
         except TimeoutError:
             return self._missing(gold, Unscored("timed out"))
+        except RecursionError:
+            return self.fail(gold, "the output is nested too deeply")
 
     def _missing(self, gold: Any, missing: Unscored) -> dict[str, ScoreOutcome]:
         """`missing` for every metric that applies to the example."""
@@ -173,12 +176,11 @@ def read_field(output: JsonValue, path: str | None) -> Any:
     return Unreadable(f"the output has no field {path!r}") if found is ABSENT else found
 
 
-def worst(metric: Metric, why: str, weight: float | None = None) -> ScoreOutcome:
-    """A failure's outcome. A ratio weighs 0, unless its `weight` is known without an output."""
+def worst(metric: Metric, why: str = "") -> ScoreOutcome:
+    """A failure's outcome. A ratio weighs 0: what it divides by comes from the output."""
     if metric.worst is None:
-        return Unscored(f"{why}: the metric has no worst value")
-    if weight is None:
-        weight = 0.0 if metric.aggregate is Aggregate.RATIO else 1.0
+        return Unscored("the system failed, and the metric has no worst value")
+    weight = 0.0 if metric.aggregate is Aggregate.RATIO else 1.0
     return Scored(metric.worst, weight, explanation=why)
 
 

@@ -22,7 +22,10 @@ def find_run(argument: str, reports: Path = REPORTS) -> Path:
         InputError: if there is no such run, naming the nearest ones; or if it is not finished.
     """
     for candidate in _candidates(argument, reports):
-        folder = _run_folder(candidate)
+        try:
+            folder = _run_folder(candidate)
+        except (OSError, ValueError):  # too long a name, a forbidden one, a loop of links
+            continue
         if folder is not None:
             return folder
     raise _not_found(argument, reports)
@@ -51,16 +54,16 @@ def _run_folder(path: Path) -> Path | None:
     Raises:
         InputError: if it is the folder of an unfinished run.
     """
-    if path.name == LATEST and path.is_file():  # the stand-in for a symbolic link
-        path = path.parent / path.read_text(encoding="utf-8", errors="replace").strip()
-    if path.is_file():
+    if path.is_file() and path.name != LATEST:
         path = path.parent
+    elif path.is_dir() and not (path / MANIFEST).is_file() and (path / LATEST).exists():
+        path = path / LATEST
+    if path.is_file():  # the stand-in for a symbolic link
+        path = path.parent / path.read_text(encoding="utf-8").strip()
     if not path.is_dir():
         return None
     if (path / MANIFEST).is_file():
         return path.resolve()
-    if (path / LATEST).exists():
-        return _run_folder(path / LATEST)
     if any(path.glob("*.parquet")) or _looks_like_run_id(path.name):
         hint = "its run was stopped before the end; run it again, and delete this folder"
         raise InputError(Problem(str(path), f"not a finished run: it has no {MANIFEST}", hint))
@@ -87,4 +90,4 @@ def _not_found(argument: str, reports: Path) -> InputError:
         some = near or known[:3]
         hint = f"{'did you mean' if near else 'there are'} {', '.join(map(repr, some))}"
         hint += "?" if near else ""
-    return InputError(Problem("", f"no run {argument!r}", hint))
+    return InputError(Problem("", f"no run {argument[:200]!r}", hint))

@@ -82,19 +82,14 @@ class Field(ScorerModel):
         if not isinstance(value, bool) and not is_number(value):
             return {self.id: Unscored(f"not a number: {quote(value)}")}
         number = as_number(value)
+        if not math.isfinite(number):
+            return {self.id: Unscored("beyond the range of a double")}
         if not self._threshold:
-            return {self.id: self._bounded(number)}
+            return {self.id: Scored(number)}
         within = (self.at_least is None or number >= self.at_least) and (
             self.at_most is None or number <= self.at_most
         )
         return right_or_wrong(self.id, None if within else f"recorded {number:.6g}")
-
-    def _bounded(self, number: float) -> ScoreOutcome:
-        low = -math.inf if self.lower is None else self.lower
-        high = math.inf if self.upper is None else self.upper
-        if not (low <= number <= high and math.isfinite(number)):
-            return Unscored(f"{number:.6g} is outside the metric's range")
-        return Scored(number)
 
     @property
     def _threshold(self) -> bool:

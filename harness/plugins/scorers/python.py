@@ -88,10 +88,6 @@ class Python(ScorerModel):
             number = math.nan
         if not math.isfinite(number):
             return Unscored(f"{self.call} returned no finite number")
-        low, high = self.metrics[0].lower, self.metrics[0].upper
-        outside = (low is not None and number < low) or (high is not None and number > high)
-        if outside or (self.binary and number not in (0.0, 1.0)):
-            return Unscored(f"{self.call} returned {number:.6g}, outside the metric's range")
         return Scored(number, explanation=str(explanation))
 
     @cached_property

@@ -16,6 +16,7 @@ from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import TargetScorer, Unreadable
 from harness.plugins.json_text import is_number
+from harness.plugins.numbers import as_number
 from harness.plugins.text import quote
 
 Measure: TypeAlias = Literal[
@@ -30,7 +31,6 @@ Measure: TypeAlias = Literal[
     "map",
     "r_precision",
     "n_retrieved",
-    "n_relevant",
     "n_relevant_retrieved",
 ]
 
@@ -95,17 +95,14 @@ class Retrieval(TargetScorer):
     ) -> Mapping[str, ScoreOutcome]:
         """Every measure of the ranking."""
         ranking = Ranking(output, gold)
-        outcomes: dict[str, ScoreOutcome] = {
-            f"{self.id}.{name}": Scored(_MEASURES[measure](ranking, k))
-            for name, measure, k in self._columns
-        }
+        why = ""
         if not ranking.n_hits:
-            got = quote(", ".join(output[:5])) if output else "nothing"
-            first = self.metrics[0].id
+            got = quote(", ".join(output)) if output else "nothing"
             why = f"retrieved {got}, relevant is {quote(', '.join(gold))}"
-            outcomes[first] = Scored(
-                _MEASURES[self._columns[0][1]](ranking, self._columns[0][2]), explanation=why
-            )
+        outcomes: dict[str, ScoreOutcome] = {}
+        for name, measure, k in self._columns:
+            outcomes[f"{self.id}.{name}"] = Scored(_MEASURES[measure](ranking, k), explanation=why)
+            why = ""  # once is enough
         return outcomes
 
     @cached_property
@@ -163,9 +160,10 @@ def _dcg(gains: Sequence[float]) -> float:
 def _gains(relevant: JsonValue) -> dict[str, float] | Unscored:
     """Gains above 0 by id, from a list of ids or a map from id to grade."""
     if isinstance(relevant, Mapping):
-        if not all(is_number(grade) for grade in relevant.values()):
-            return Unscored("a grade of relevance is no number", applicable=False)
-        return {identifier: float(grade) for identifier, grade in relevant.items() if grade > 0}
+        grades = {key: as_number(g) if is_number(g) else math.nan for key, g in relevant.items()}
+        if not all(math.isfinite(grade) for grade in grades.values()):
+            return Unscored("a grade of relevance is no finite number", applicable=False)
+        return {identifier: grade for identifier, grade in grades.items() if grade > 0}
     if relevant is None:
         return {}
     found = relevant if isinstance(relevant, list | tuple) else [relevant]
@@ -197,7 +195,6 @@ _MEASURES: dict[Measure, Callable[[Ranking, int], float]] = {
     "map": Ranking.average_precision,
     "r_precision": lambda ranking, k: ranking.hits_at(len(ranking.ideal)) / len(ranking.ideal),
     "n_retrieved": lambda ranking, k: float(len(ranking.gains)),
-    "n_relevant": lambda ranking, k: float(len(ranking.ideal)),
     "n_relevant_retrieved": lambda ranking, k: float(ranking.n_hits),
 }
 _DESCRIPTIONS: dict[Measure, str] = {
@@ -212,6 +209,5 @@ _DESCRIPTIONS: dict[Measure, str] = {
     "map": "Average precision",
     "r_precision": "Precision at the number of relevant ids",
     "n_retrieved": "Ids retrieved",
-    "n_relevant": "Ids that are relevant",
     "n_relevant_retrieved": "Relevant ids that were retrieved",
 }

@@ -1,0 +1,244 @@
+"""Rows of JSON-lines, CSV and Parquet files as plain JSON objects, one at a time.
+
+A row that cannot be read is noted with its line and column, and left out. Numbers are finite;
+half of a surrogate pair, which no UTF-8 file could hold, becomes U+FFFD. Cells of a CSV file are
+text, and an empty cell is an absent field.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from harness.config.findings import Findings
+from harness.config.paths import PathError, reason, require
+from harness.config.source import undecodable
+from harness.core.values import JsonValue, non_finite_path
+
+Row: TypeAlias = tuple[int, dict[str, JsonValue]]
+"""A line number (of a Parquet file: a row's), from 1, and the object there."""
+
+_BOM = b"\xef\xbb\xbf"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UTF8_HINT = "save the file as UTF-8"
+_MAX_CELL_CHARACTERS = 2**31 - 1
+
+
+def read_rows(path: Path, findings: Findings) -> Iterator[Row]:
+    """Every readable row of a file, in order; what cannot be read goes to `findings`."""
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(_READERS)
+        findings.add_whole(f"files ending in '{path.suffix}' are not read", f"known: {known}")
+        return
+    try:
+        require(path, "file")
+        yield from reader(path, findings)
+    except PathError as error:
+        findings.add_whole(f"the file {error.what}", error.hint)
+    except OSError as error:
+        findings.add_whole(f"the file {reason(error)}")
+
+
+def is_textual(path: Path) -> bool:
+    """Whether every cell of such a file is text, whatever it stands for."""
+    return path.suffix.lower() == ".csv"
+
+
+def parse_json(text: str) -> JsonValue:
+    """JSON with finite numbers and no key twice in an object.
+
+    Raises:
+        ValueError: saying what is wrong; a `json.JSONDecodeError` if it knows where.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+
+
+def _read_jsonl(path: Path, findings: Findings) -> Iterator[Row]:
+    for number, line in _lines(path, findings):
+        if not line.strip():
+            continue
+        try:
+            value = parse_json(line)
+        except json.JSONDecodeError as error:
+            what = f"broken JSON: {error.msg}"
+            findings.add(number, what, "one JSON object a line", column=error.colno)
+            continue
+        except ValueError as error:
+            findings.add(number, f"broken JSON: {error}")
+            continue
+        if not isinstance(value, dict):
+            findings.add(number, "a line must hold a JSON object", "one JSON object a line")
+            continue
+        if "\\u" in line:
+            value = _without_lone_surrogates(value)
+        yield number, value
+
+
+def _lines(path: Path, findings: Findings) -> Iterator[tuple[int, str]]:
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            line = raw.removeprefix(_BOM) if number == 1 else raw
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                _, column, what = undecodable(line, error)
+                findings.add(number, what, _UTF8_HINT, column=column)
+                text = ""
+            yield number, text
+
+
+def _read_csv(path: Path, findings: Findings) -> Iterator[Row]:
+    csv.field_size_limit(_MAX_CELL_CHARACTERS)  # the default refuses outputs over 128 KiB
+    reader = csv.reader(_csv_lines(path, findings), strict=True)
+    header: list[str] | None = None
+    start = 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            findings.add(start, f"broken CSV: {error}")
+            return
+        line, start = start, reader.line_num + 1
+        if not cells:
+            continue
+        if header is None:
+            header = _checked_header(cells, line, findings)
+            continue
+        if len(cells) != len(header):
+            findings.add(line, f"{len(cells)} cells in a table of {len(header)} columns")
+            continue
+        yield line, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+
+
+def _csv_lines(path: Path, findings: Findings) -> Iterator[str]:
+    """Lines for the CSV reader; one that cannot be used is replaced, so that the count holds."""
+    for number, text in _lines(path, findings):
+        column = text.find("\0") + 1
+        if column:
+            findings.add(number, "a NUL character", column=column)
+        yield text
+
+
+def _checked_header(cells: list[str], line: int, findings: Findings) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    for index, name in enumerate(names):
+        if not name:
+            findings.add(line, f"column {index + 1} has no name")
+        elif name in names[:index]:
+            findings.add(line, f"two columns are called '{name}'")
+    return names
+
+
+def _read_parquet(path: Path, findings: Findings) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=4096):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield from _plain_row(number, row, findings)
+    except (pa.ArrowException, ValueError) as error:
+        findings.add(number + 1, f"not a readable Parquet file: {str(error).splitlines()[0]}")
+
+
+def _plain_row(number: int, row: dict[str, Any], findings: Findings) -> Iterator[Row]:
+    try:
+        value = plain(row)
+    except ValueError as error:
+        findings.add(number, str(error))
+        return
+    broken = non_finite_path(value)
+    if broken:
+        findings.add(number, f"{broken} is not a finite number", "leave unknown values empty")
+        return
+    yield number, value
+
+
+def plain(value: Any) -> JsonValue:
+    """A value out of an Arrow table as JSON: dates as ISO 8601 text, decimals as numbers.
+
+    Raises:
+        ValueError: for bytes that are not UTF-8, and for what JSON has no word for.
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise ValueError("a binary value that is not UTF-8 text") from None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "as_integer_ratio"):  # Decimal
+        return float(value)
+    raise ValueError(f"a value of type {type(value).__name__} is not read")
+
+
+def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        double = next(key for key in result if keys.count(key) > 1)
+        raise ValueError(f"duplicate key '{double}'")
+    return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:20]} is out of range")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > 400:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a finite number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_finite, parse_int=_whole, parse_constant=_no_constant
+)
+
+
+def _without_lone_surrogates(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {
+            _without_lone_surrogates(key): _without_lone_surrogates(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_lone_surrogates(item) for item in value]
+    return value
+
+
+_READERS: dict[str, Callable[[Path, Findings], Iterator[Row]]] = {
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,81 @@
+"""A Hugging Face `datasets` reference, resolved once into a local file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.config.findings import Findings
+from harness.config.lock import write_whole
+from harness.config.models import DatasetReference
+from harness.config.paths import PathError, resolve
+from harness.config.readers import plain, read_rows
+from harness.core.values import JsonValue
+from harness.errors import InputError, Problem
+
+
+def resolve_reference(reference: DatasetReference, folder: Path, where: str) -> Path:
+    """Write the referenced rows to `examples.jsonl` in `folder`, as they are.
+
+    A local file is read by our own readers, everything else by `datasets`, which runs no code
+    that comes with the data.
+
+    Args:
+        reference: what to take.
+        folder: the eval set's folder; a local path starts from it.
+        where: the place of the reference, for problems.
+
+    Raises:
+        InputError: if the data cannot be had.
+    """
+    try:
+        local = resolve(reference.dataset, folder)
+    except PathError as error:
+        raise InputError(Problem(where, f"the dataset {error.what}", error.hint)) from None
+    if local.is_file():
+        findings = Findings(local)
+        rows = [row for _, row in read_rows(local, findings)]
+        findings.raise_if_any()
+    else:
+        rows = list(_load(reference, local, where))
+    text = "".join(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n" for row in rows)
+    target = folder / "examples.jsonl"
+    write_whole(target, text)
+    return target
+
+
+def _load(reference: DatasetReference, local: Path, where: str) -> Iterator[JsonValue]:
+    try:
+        import datasets
+    except ImportError:
+        hint = "pip install datasets"
+        raise InputError(Problem(where, "`datasets` is not installed", hint)) from None
+
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            table = _table(datasets, reference, local, cache)
+            for row in table.with_format(None):
+                yield json.loads(json.dumps(plain(row), allow_nan=False))
+    except (OSError, ValueError, KeyError, datasets.exceptions.DatasetsError) as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        what = f"the dataset '{reference.dataset}' could not be resolved: {first_line}"
+        hint = "check its name, config, split and revision, and that it can be reached"
+        raise InputError(Problem(where, what, hint)) from None
+
+
+def _table(datasets: Any, reference: DatasetReference, local: Path, cache: str) -> Any:
+    if local.is_dir() and any(
+        (local / name).is_file() for name in ("state.json", "dataset_dict.json")
+    ):
+        saved = datasets.load_from_disk(str(local))
+        return saved[reference.split] if isinstance(saved, dict) else saved
+    return datasets.load_dataset(
+        str(local) if local.is_dir() else reference.dataset,
+        name=reference.config,
+        split=reference.split,
+        revision=reference.revision,
+        cache_dir=cache,
+    )

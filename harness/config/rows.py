@@ -1,0 +1,187 @@
+"""What eval sets and recordings share: columns under our names, and typed values out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from harness.config.readers import parse_json
+from harness.core.values import ABSENT, JsonValue, ToolCall, look_up
+
+UNPARSED = "__unparsed__"
+"""The one argument of a recorded call whose arguments were not a JSON object."""
+
+
+class RowError(ValueError):
+    """A row is not what it should be. The text says what is wrong, `hint` what to do."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(what)
+
+
+class Columns:
+    """Renames a file's columns to ours.
+
+    Args:
+        fields: our name: the file's, either with dots that lead inside.
+        nested: our fields that hold mappings, so that a column `input.question` goes into
+            `input`.
+        known: all of our fields; every other column goes to `metadata`.
+        textual: whether all cells are text, so that columns of other types are parsed.
+        texts: with `textual`, our fields that stay text.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, str],
+        *,
+        nested: Collection[str],
+        known: Collection[str],
+        textual: bool = False,
+        texts: Collection[str] = (),
+    ) -> None:
+        self.fields = fields
+        self.unseen = dict(fields)
+        self._sources = frozenset(fields.values())
+        self._nested = frozenset(nested)
+        self._known = frozenset(known)
+        self._parsed = self._known - frozenset(texts) if textual else frozenset[str]()
+
+    def ours(self, row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The row under our names, with a `metadata` of its own that holds what is left.
+
+        Raises:
+            RowError: if two columns would fill the same field.
+        """
+        result: dict[str, JsonValue] = {}
+        metadata: dict[str, JsonValue] = {}
+        for key, value in row.items():
+            if key in self._sources:
+                continue
+            if key in self._known and key not in self.fields:
+                result[key] = value
+            elif "." in key and key.partition(".")[0] in self._nested and key not in self.fields:
+                _put(result, key, value)
+            else:
+                metadata[key] = value
+        for name, source in self.fields.items():
+            found = look_up(row, source)
+            if found is not ABSENT:
+                self.unseen.pop(name, None)
+                _put(result, name, found)
+        for name in self._parsed:
+            if name in result:
+                result[name] = _parsed(result[name])
+        result["metadata"] = _joined(result.get("metadata"), metadata)
+        return result
+
+
+def identifier(value: JsonValue, what: str) -> str:
+    """An id as text: text that is not empty, or a whole number.
+
+    Raises:
+        RowError: for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise RowError(f"{what} must be text, not {kind(value)}")
+    if not value.strip():
+        raise RowError(f"{what} is empty")
+    return value
+
+
+def identifiers(value: JsonValue, what: str) -> tuple[str, ...] | None:
+    """A list of ids; None where there is none.
+
+    Raises:
+        RowError: if it is no list of ids.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise RowError(f"{what} must be a list of ids, not {kind(value)}")
+    return tuple(identifier(item, f"{what}[{index}]") for index, item in enumerate(value))
+
+
+def tool_calls(value: JsonValue, *, strict: bool) -> tuple[ToolCall, ...] | None:
+    """A list of calls, `{name, arguments}`; None where there is none.
+
+    Arguments may be an object or JSON text. With `strict`, text that is no JSON object is an
+    error; else, as a model may well write it, it becomes the one argument `UNPARSED`.
+
+    Raises:
+        RowError: if it is no list of calls.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise RowError(f"tool_calls must be a list, not {kind(value)}")
+    return tuple(_tool_call(item, f"tool_calls[{i}]", strict) for i, item in enumerate(value))
+
+
+def kind(value: JsonValue) -> str:
+    """A value's type, as messages call it."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), "an object")
+
+
+def _tool_call(value: JsonValue, what: str, strict: bool) -> ToolCall:  # noqa: FBT001
+    if isinstance(value, dict) and isinstance(value.get("function"), dict):
+        value = value["function"]  # the chat-completions form: {type: function, function: {...}}
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise RowError(f"{what} must be an object with a name", '{"name": ..., "arguments": {...}}')
+    arguments = value.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            parsed = parse_json(arguments) if arguments.strip() else {}
+        except ValueError:
+            parsed = arguments
+    else:
+        parsed = {} if arguments is None else arguments
+    if isinstance(parsed, dict):
+        return ToolCall(value["name"], parsed)
+    if strict:
+        raise RowError(f"{what}.arguments must be an object, not {kind(parsed)}")
+    return ToolCall(value["name"], {UNPARSED: arguments})
+
+
+def _put(result: dict[str, JsonValue], name: str, value: JsonValue) -> None:
+    """Set the field at a dotted path, through mappings of the row's own."""
+    head, _, rest = name.partition(".")
+    if not rest:
+        if head in result:
+            raise RowError(f"two columns fill '{name}'")
+        result[head] = value
+        return
+    inner = result.get(head, {})
+    if not isinstance(inner, dict):
+        raise RowError(f"two columns fill '{head}': one whole, one '{name}'")
+    result[head] = dict(inner)
+    _put(result[head], rest, value)
+
+
+def _parsed(value: JsonValue) -> JsonValue:
+    """A text cell as the JSON it stands for, else as it is."""
+    if isinstance(value, dict):
+        return {key: _parsed(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_json(value.lower() if value in {"True", "False", "TRUE", "FALSE"} else value)
+    except ValueError:
+        return value
+
+
+def _joined(given: Any, rest: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if given is None:
+        return rest
+    if not isinstance(given, dict):
+        raise RowError(f"metadata must be an object, not {kind(given)}")
+    double = next((key for key in rest if key in given), None)
+    if double is not None:
+        raise RowError(f"'{double}' stands both in the row and in its metadata")
+    return {**given, **rest}

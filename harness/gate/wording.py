@@ -1,0 +1,51 @@
+"""Why a rule passed, failed or could not be decided, in a sentence."""
+
+from __future__ import annotations
+
+from harness.core.verdict import Outcome
+from harness.gate.evidence import Evidence
+
+
+def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) -> str:
+    """One sentence for people, with the figures that it rests on."""
+    if evidence.gap:
+        return f"{evidence.gap[0].upper()}{evidence.gap[1:]}."
+    if evidence.coverage < coverage:
+        return (
+            f"Only {evidence.coverage:.1%} of the examples have a score on both sides; "
+            f"the policy asks for {coverage:.1%}."
+        )
+    figure = _between(evidence)
+    bound = _show(evidence, limit)
+    match outcome:
+        case "pass":
+            return f"{figure}: all of it on the right side of {bound}."
+        case "fail":
+            return f"{figure}: certainly beyond {bound}."
+        case "inconclusive":
+            return f"{figure}: the limit {bound} lies within what the data allow."
+
+
+def _between(evidence: Evidence) -> str:
+    name = {
+        "non_inferiority": "Difference",
+        "floor": "Figure",
+        "ceiling": "Figure",
+        "latency_ratio": f"Ratio of {evidence.metric}",
+        "cost_ratio": "Ratio of mean cost",
+    }[evidence.kind]
+    low, high = (
+        "unknown" if end is None else _show(evidence, end) for end in (evidence.low, evidence.high)
+    )
+    estimate = "unknown" if evidence.estimate is None else _show(evidence, evidence.estimate)
+    return f"{name} {estimate}, between {low} and {high}"
+
+
+def _show(evidence: Evidence, value: float) -> str:
+    if evidence.kind in ("latency_ratio", "cost_ratio"):
+        return f"{value:.3g}x"
+    if not evidence.binary:
+        return f"{value:.4g}"
+    if evidence.kind == "non_inferiority":
+        return f"{100 * value:+.1f} points"
+    return f"{100 * value:.1f} %"

@@ -1,0 +1,1 @@
+"""Before a run: what its size can show."""

@@ -1,0 +1,29 @@
+// Tables that can show another metric. Every text in them was written by view.py.
+
+/** Let a select box choose which matrix a table shows. */
+function chooseMatrix(select, table, matrices, variants) {
+  select?.addEventListener("change", () => {
+    const { rows } = matrices[Number(select.value)];
+    table.tBodies[0].replaceChildren(...rows.map((row) => matrixRow(row, variants)));
+  });
+}
+
+function matrixRow(row, variants) {
+  const heading = element("th", { scope: "row" }, element("bdi", { textContent: row.name }));
+  if (row.n) heading.append(" ", element("small", { textContent: `n ${row.n}` }));
+  if (row.note) heading.append(element("br"), element("small", { className: "soft", textContent: row.note }));
+  return element("tr", {}, heading, ...row.cells.map((cell, i) => matrixCell(cell, variants[i])));
+}
+
+function matrixCell(cell, name) {
+  const made = element("td", { className: `cell ${cell.tone} s${cell.strength}`, title: cell.sentence, "data-label": name });
+  if (!cell.link) {
+    made.textContent = cell.text;
+    return made;
+  }
+  const value = element("data", { value: cell.value === null ? "" : String(cell.value), textContent: cell.text });
+  const link = element("a", { href: cell.link }, value);
+  if (cell.delta || cell.symbol) link.append(" ", element("span", { className: "delta", textContent: cell.symbol + cell.delta }));
+  made.append(link);
+  return made;
+}

@@ -1,0 +1,1 @@
+"""Scores and trials of a run, in columns."""

@@ -1,0 +1,222 @@
+"""Every scorer on every record, into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.core.example import EvalSet, Example
+from harness.core.record import AnswerPath, Failure, Record, Status
+from harness.core.score import IntArray, Metric, MetricScores, Scored, ScoreTable, Unscored
+from harness.ports import Scorer
+
+_EXPLANATION_CHARACTERS = 200
+_ROUNDING = 1e-9
+_NO_RECORD = Unscored("no record")
+
+
+def score_records(
+    evalset: EvalSet,
+    variants: Sequence[str],
+    n_repeats: int,
+    records: Sequence[Record],
+    scorers: Sequence[Scorer],
+) -> ScoreTable:
+    """The scores of all records, in arrays of shape (variants, examples, repeats).
+
+    Examples stand in the eval set's order; the order of `records` is irrelevant. A slot without a
+    record, an infrastructure failure, a scorer that raises, and a value that its metric does not
+    allow are missing, each with its reason. A slot that has no score counts as not applicable
+    where the metric does not apply to the example.
+
+    Raises:
+        ValueError: if two scorers give a metric of the same id, or two records share a slot.
+        KeyError: if a record is of an unknown variant or example.
+    """
+    table = _Slots(evalset.examples, tuple(variants), n_repeats, records)
+    metrics = [scores for scorer in scorers for scores in _score_all(scorer, table)]
+    ids = [scores.metric.id for scores in metrics]
+    if len(set(ids)) < len(ids):
+        doubled = sorted({metric_id for metric_id in ids if ids.count(metric_id) > 1})
+        raise ValueError(f"several scorers give the metric {', '.join(doubled)}")
+    example_ids = tuple(example.id for example in evalset.examples)
+    return ScoreTable(tuple(variants), example_ids, n_repeats, tuple(metrics))
+
+
+class _Slots:
+    """The records by flat index into (variants, examples, repeats)."""
+
+    def __init__(
+        self,
+        examples: tuple[Example, ...],
+        variants: tuple[str, ...],
+        n_repeats: int,
+        records: Sequence[Record],
+    ) -> None:
+        self.shape = (len(variants), len(examples), n_repeats)
+        self.variants = variants
+        self.examples = examples
+        variant_index = {variant: index for index, variant in enumerate(variants)}
+        example_index = {example.id: index for index, example in enumerate(examples)}
+        self.scored: list[tuple[int, Example, Record]] = []
+        self.unscored: dict[int, Unscored] = {}
+        taken: set[int] = set()
+        for record in records:
+            if not 0 <= record.repeat < n_repeats:
+                raise ValueError(f"{record.variant} has a repeat {record.repeat} of {n_repeats}")
+            position = example_index[record.example_id]
+            slot = (
+                variant_index[record.variant] * len(examples) + position
+            ) * n_repeats + record.repeat
+            if slot in taken:
+                raise ValueError(f"{record.variant} has two records of {record.example_id}")
+            taken.add(slot)
+            if record.status is Status.INFRASTRUCTURE_FAILURE:
+                self.unscored[slot] = _infrastructure_failure(record)
+            else:
+                self.scored.append((slot, examples[position], record))
+        for slot in range(len(variants) * len(examples) * n_repeats):
+            if slot not in taken:
+                self.unscored[slot] = _NO_RECORD
+
+    def example_of(self, slot: int) -> Example:
+        """The example that a slot belongs to."""
+        _, n_examples, n_repeats = self.shape
+        return self.examples[slot // n_repeats % n_examples]
+
+
+@dataclass
+class _Column:
+    """One metric's scores while they are being collected."""
+
+    metric: Metric
+    shape: tuple[int, int, int]
+    reasons: dict[Unscored, int] = field(default_factory=dict)
+    explanation: dict[int, str] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size = int(np.prod(self.shape))
+        self.value = np.full(size, np.nan)
+        self.weight = np.ones(size)
+        self.reason = np.zeros(size, np.int32)
+        self.expected: IntArray | None = None
+        self.predicted: IntArray | None = None
+
+    def put(self, slot: int, outcome: object) -> None:
+        """Keep an outcome; what is none, or breaks the metric's own bounds, is missing."""
+        if not isinstance(outcome, Scored):
+            unscored = outcome if isinstance(outcome, Unscored) else Unscored("gave no score")
+            self.reason[slot] = self._reason(unscored)
+            return
+        value = _within_bounds(self.metric, outcome.value)
+        if isinstance(value, Unscored):
+            self.reason[slot] = self._reason(value)
+            return
+        self.value[slot] = value
+        if outcome.weight != 1.0:
+            self.weight[slot] = outcome.weight
+        if outcome.explanation:
+            self.explanation[slot] = shorten(outcome.explanation)
+        if outcome.expected is not None and outcome.predicted is not None:
+            self._put_classes(slot, outcome.expected, outcome.predicted)
+
+    def finish(self) -> MetricScores:
+        """The scores in their final shape."""
+        n_examples, n_repeats = self.shape[1:]
+        explanation = {
+            (
+                slot // (n_examples * n_repeats),
+                slot // n_repeats % n_examples,
+                slot % n_repeats,
+            ): why
+            for slot, why in self.explanation.items()
+        }
+        return MetricScores(
+            metric=self.metric,
+            value=self.value.reshape(self.shape),
+            weight=self.weight.reshape(self.shape),
+            reason=self.reason.reshape(self.shape),
+            reasons=tuple(self.reasons),
+            explanation=explanation,
+            expected=None if self.expected is None else self.expected.reshape(self.shape),
+            predicted=None if self.predicted is None else self.predicted.reshape(self.shape),
+            labels=tuple(self.labels),
+        )
+
+    def _reason(self, unscored: Unscored) -> int:
+        if unscored not in self.reasons and len(unscored.reason) > _EXPLANATION_CHARACTERS:
+            unscored = Unscored(shorten(unscored.reason), unscored.applicable)
+        return self.reasons.setdefault(unscored, len(self.reasons) + 1)
+
+    def _put_classes(self, slot: int, expected: str, predicted: str) -> None:
+        if self.expected is None or self.predicted is None:
+            self.expected = np.full(self.value.size, -1, np.int32)
+            self.predicted = np.full(self.value.size, -1, np.int32)
+        self.expected[slot] = self.labels.setdefault(expected, len(self.labels))
+        self.predicted[slot] = self.labels.setdefault(predicted, len(self.labels))
+
+
+def shorten(text: str) -> str:
+    """`text` as an explanation is kept: at most 200 characters, and such as a file can hold."""
+    if len(text) > _EXPLANATION_CHARACTERS:
+        text = text[: _EXPLANATION_CHARACTERS - 1] + "…"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _score_all(scorer: Scorer, table: _Slots) -> list[MetricScores]:
+    columns = [_Column(metric, table.shape) for metric in scorer.metrics]
+    for slot, example, record in table.scored:
+        outcomes = _outcomes(scorer, example, record)
+        for column in columns:
+            column.put(slot, outcomes.get(column.metric.id))
+    _fill_unscored(scorer, table, columns)
+    return [column.finish() for column in columns]
+
+
+def _fill_unscored(scorer: Scorer, table: _Slots, columns: list[_Column]) -> None:
+    """Slots nothing can be scored in: not applicable, where the metric is not, else missing.
+
+    Whether a metric applies hangs on the example alone, so any record of it can be asked about:
+    here a failure of the system, which every scorer has to accept.
+    """
+    asked: dict[str, Mapping[str, object]] = {}
+    for slot, missing in table.unscored.items():
+        example = table.example_of(slot)
+        if example.id not in asked:
+            failure = Failure(infrastructure=False, error_kind="")
+            record = Record(table.variants[0], example.id, 0, failure, AnswerPath.RECORDED)
+            asked[example.id] = _outcomes(scorer, example, record)
+        for column in columns:
+            outcome = asked[example.id].get(column.metric.id)
+            applies = not isinstance(outcome, Unscored) or outcome.applicable
+            column.put(slot, missing if applies else outcome)
+
+
+def _outcomes(scorer: Scorer, example: Example, record: Record) -> Mapping[str, object]:
+    try:
+        return dict(scorer.score(example, record))
+    except Exception as error:  # noqa: BLE001 - one record must not end the run, whatever it holds
+        name = type(scorer).__name__
+        missing = Unscored(f"scorer {name} raised {type(error).__name__}: {shorten(str(error))}")
+        return {metric.id: missing for metric in scorer.metrics}
+
+
+def _infrastructure_failure(record: Record) -> Unscored:
+    kind = record.outcome.error_kind if isinstance(record.outcome, Failure) else ""
+    return Unscored(f"infrastructure failure: {kind}" if kind else "infrastructure failure")
+
+
+def _within_bounds(metric: Metric, value: float) -> float | Unscored:
+    """The value, freed of rounding errors beyond a bound; missing if the metric cannot have it."""
+    if metric.binary and value not in (0.0, 1.0):
+        return Unscored(f"{value:.6g} is neither 0 nor 1")
+    if metric.lower is not None and value < metric.lower:
+        near = value >= metric.lower - _ROUNDING
+        return metric.lower if near else Unscored(f"{value:.6g} is less than {metric.lower:.6g}")
+    if metric.upper is not None and value > metric.upper:
+        near = value <= metric.upper + _ROUNDING
+        return metric.upper if near else Unscored(f"{value:.6g} is more than {metric.upper:.6g}")
+    return value
