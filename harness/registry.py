@@ -112,7 +112,7 @@ def _installed() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> type[BaseModel]:
     try:
         found: Any = entry.load()
-    except Exception as error:  # noqa: BLE001 - a plugin's import runs foreign code
+    except Exception as error:  # a plugin's import runs foreign code
         what = f"the scorer '{entry.name}' ({entry.value}) cannot be loaded: {error}"
         raise InputError(Problem("", what)) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):

@@ -8,7 +8,7 @@ import typer
 
 from harness.cli.output import say
 
-app = typer.Typer(help="Baselines that a gate compares to.", no_args_is_help=True)
+app = typer.Typer(help="Keep a run for gates to compare with.", no_args_is_help=True)
 
 
 @app.command("save")
@@ -19,7 +19,10 @@ def save(
         bool, typer.Option("--replace", help="Replace a baseline of that name.")
     ] = False,
 ) -> None:
-    """Bless a run as a baseline: its scores and latencies, no texts, small enough to commit."""
+    """Bless a run as reports/baselines/NAME.
+
+    Keeps its scores, latencies and costs but no text, so it is small enough to commit.
+    """
     from harness.storage.baselines import save_baseline
     from harness.storage.find import find_run
 

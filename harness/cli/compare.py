@@ -18,7 +18,7 @@ def compare(
         bool, typer.Option("--json", help="Print the comparison as one JSON object.")
     ] = False,
 ) -> None:
-    """Compare the variants of several runs of the same frozen set, in a run folder of its own."""
+    """Compare the variants of several runs of one frozen set."""
     from harness.experiment import compare_runs
     from harness.storage.find import find_run
 

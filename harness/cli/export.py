@@ -27,7 +27,7 @@ def export(
         typer.Option("--out", metavar="DIR", help="Instead of export/ in the run folder."),
     ] = None,
 ) -> None:
-    """Write trials, scores, examples and pairs as tables for other tools."""
+    """Write a run's tables for other tools."""
     from harness.storage.export import export_run
     from harness.storage.find import find_run
 

@@ -36,13 +36,14 @@ def gate(
         bool, typer.Option("--json", help="Print the verdict as one JSON object.")
     ] = False,
 ) -> int:
-    """Hold a run against a policy: exit 0 pass, 1 regression, 4 inconclusive, 2 wrong input."""
+    """Hold a run against a release policy.
+
+    Exit codes: 0 pass, 1 regression, 4 inconclusive, 2 wrong input.
+    """
     from harness.experiment import gate_run
     from harness.storage.find import find_baseline, find_run
 
-    judged = gate_run(
-        find_run(run), None if baseline is None else find_baseline(baseline), policy
-    )
+    judged = gate_run(find_run(run), None if baseline is None else find_baseline(baseline), policy)
     _write_files(judged.path, markdown_file, junit_file)
     verdict = judged.verdict
     assert verdict is not None  # noqa: S101  gate_run gave it

@@ -17,7 +17,7 @@ def init(
         Path, typer.Argument(metavar="[DIR]", help="Where to; this folder if left out.")
     ] = Path(),
 ) -> None:
-    """Write a small working experiment to start one's own from: config, eval set, recordings."""
+    """Write a small working experiment to start from."""
     with as_file(files("harness.cli") / "scaffold") as scaffold:
         sources = {
             path.relative_to(scaffold): path.read_bytes()

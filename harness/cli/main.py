@@ -5,6 +5,8 @@ Nothing heavy is imported before a command runs; `harness --help` must be instan
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -57,11 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        code = _run(arguments)
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
-    sys.exit(int(code))
+    _end_at_once_when_interrupted_twice()
+    sys.exit(_run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -78,8 +77,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         note(f"harness: {_where(error)}{error.strerror or error}")
         return ExitCode.BAD_INPUT
-    except typer.Abort:
-        return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last line of defence, by design
         return _bug(error)
     code = result if isinstance(result, int) else ExitCode.OK
@@ -89,11 +86,22 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
+def _end_at_once_when_interrupted_twice() -> None:
+    """The first Ctrl-C lets a command clean up; the next one does not wait for that."""
+
+    def first(*_: object) -> NoReturn:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, first)
+
+
 def _bad_input(error: InputError) -> int:
     for problem in error.problems:
         note(str(problem))
-    n_problems = len(error.problems)
-    note(f"harness: {n_problems} problem{'' if n_problems == 1 else 's'}; nothing was done")
+    if len(error.problems) > 1:
+        note(f"harness: {len(error.problems)} problems; nothing was done")
     return error.exit_code
 
 

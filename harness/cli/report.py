@@ -28,7 +28,10 @@ def report(
         bool, typer.Option("--open", help="Open the page in the browser.")
     ] = False,
 ) -> None:
-    """Render a finished run: write its page and print where, or print another form of it."""
+    """Render a finished run.
+
+    Writes the run folder's page anew and prints where it is, or prints another form of it.
+    """
     from harness.experiment import load_run, render_again
     from harness.reporting import junit, markdown
 

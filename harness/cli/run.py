@@ -38,7 +38,7 @@ def run(
         bool, typer.Option("--json", help="Print the comparison as one JSON object.")
     ] = False,
 ) -> None:
-    """Compare the variants of an experiment and write a run folder with its report."""
+    """Compare an experiment's variants; write a run folder."""
     from harness.experiment import Options, run_experiment
 
     named = None if variants is None else tuple(name.strip() for name in variants.split(","))

@@ -21,7 +21,7 @@ def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run's name.")],
     example_id: Annotated[str, typer.Argument(metavar="EXAMPLE_ID", help="The example's id.")],
 ) -> None:
-    """Print one example with the answers and scores of every variant."""
+    """Print one example with every variant's answer and scores."""
     from harness.config.suggest import did_you_mean
     from harness.errors import InputError, Problem
     from harness.experiment import load_run
@@ -59,12 +59,14 @@ def _example_lines(example: Example) -> Iterator[str]:
 
 
 def _record_lines(run: RunData, index: int, record: Record) -> Iterator[str]:
-    from harness.core.record import Answer
+    from harness.core.record import Answer, Failure
     from harness.reporting import formats
 
     several = run.scores.n_repeats > 1
     title = f"variant {record.variant}" + (f", repeat {record.repeat}" if several else "")
     facts = [record.status.value.replace("_", " ")]
+    if isinstance(record.outcome, Failure):
+        facts[0] += f" ({record.outcome.error_kind})"
     if record.latency_s is not None:
         facts.append(formats.seconds(record.latency_s))
     if record.cost_usd is not None:
@@ -76,7 +78,7 @@ def _record_lines(run: RunData, index: int, record: Record) -> Iterator[str]:
         yield from _block("evidence", None if evidence is None else list(evidence))
         yield from _block("tool calls", _calls(record.outcome.tool_calls))
     else:
-        yield from _block(record.outcome.error_kind, record.outcome.message or None)
+        yield from _block("message", record.outcome.message or None)
     yield from _score_lines(run, index, record)
 
 

@@ -74,10 +74,10 @@ def as_json(example: Example) -> dict[str, JsonValue]:
 def _example(row: dict[str, JsonValue], input_fields: Sequence[str]) -> Example:
     if "id" not in row:
         raise RowError("the id is missing")
-    given = row.get("input")
-    if given is None:
-        raise RowError("the input is missing")
-    for name in input_fields:
+    if "input" not in row:
+        raise RowError("the input is missing", "an input that must stay untold can be null")
+    given = row["input"]
+    for name in input_fields if given is not None else ():
         if not isinstance(given, dict) or name not in given:
             raise RowError(f"the input has no '{name}', which evalset.yaml lists in input_fields")
     abstain, cluster = row.get("abstain"), row.get("cluster")

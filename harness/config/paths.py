@@ -54,7 +54,8 @@ def require(path: Path, kind: Literal["file", "folder"]) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise PathError(reason(error), _near(path)) from None
+        absent = isinstance(error, FileNotFoundError)
+        raise PathError(reason(error), _near(path) if absent else "") from None
     if kind == "folder" and not stat.S_ISDIR(mode):
         raise PathError("is a file, not a folder")
     if kind == "file" and stat.S_ISDIR(mode):

@@ -88,7 +88,9 @@ def _policy(run: RunData, path: Path | None) -> GatePolicy:
 
 def _refuse_partial(*runs: RunData) -> None:
     problems = [
-        Problem("", f"run {run.run_id} is partial: a gate needs all examples", "run without --limit")
+        Problem(
+            "", f"run {run.run_id} is partial: a gate needs all examples", "run without --limit"
+        )
         for run in {run.run_id: run for run in runs}.values()
         if run.manifest.get("partial")
     ]
@@ -139,9 +141,7 @@ def _comparison(candidate: _Side, baseline: _Side, policy: GatePolicy) -> Compar
     if baseline.variant == candidate.variant:
         other = renamed(other, {baseline.variant: f"{baseline.run.run_id}:{baseline.variant}"})
     scores = merged_scores([other.scores, one.scores])
-    analysis = replace(
-        analysis_of(run), confidence=policy.confidence, coverage=policy.coverage
-    )
+    analysis = replace(analysis_of(run), confidence=policy.confidence, coverage=policy.coverage)
     return compare(
         Subject(
             run_id=run.run_id,

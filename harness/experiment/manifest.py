@@ -9,34 +9,10 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.core.experiment import VariantFacts
 from harness.core.values import JsonValue, fingerprint
 from harness.experiment.prepare import Options, Prepared
 
 _PACKAGES = ("harness", "numpy", "scipy", "pyarrow", "pydantic")
-
-
-def facts_of(ready: Prepared) -> tuple[VariantFacts, ...]:
-    """What is known of every variant.
-
-    A recorded system is its outputs, however they are read: the fingerprint covers the file's
-    sha256, its field names and the declared facts.
-    """
-    return tuple(
-        VariantFacts(
-            id=variant.id,
-            fingerprint=fingerprint(
-                {
-                    "recorded": ready.recordings[variant.id],
-                    "fields": dict(variant.fields),
-                    "facts": dict(variant.facts),
-                }
-            ),
-            facts=variant.facts,
-            label=variant.label,
-        )
-        for variant in ready.experiment.variants
-    )
 
 
 def manifest_of(
@@ -99,7 +75,7 @@ def variant_facts(ready: Prepared) -> list[JsonValue]:
             "recorded_sha256": ready.recordings[variant.id],
             "fields": dict(variant.fields),
         }
-        for facts, variant in zip(facts_of(ready), ready.experiment.variants, strict=True)
+        for facts, variant in zip(ready.variants, ready.experiment.variants, strict=True)
     ]
 
 

@@ -11,10 +11,11 @@ from harness.comparison.columns import derived_metric_ids
 from harness.config.evalset import load_evalset
 from harness.config.experiment import Experiment, check_primary, load_experiment
 from harness.config.gate import check_policy
-from harness.config.recorded import load_records
+from harness.config.recorded import load_records, variant_facts
 from harness.config.suggest import did_you_mean
 from harness.config.variant import RecordedVariant
 from harness.core.example import EvalSet
+from harness.core.experiment import VariantFacts
 from harness.core.record import Record
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
@@ -54,6 +55,7 @@ class Prepared:
     n_examples: int
     scorers: tuple[Scorer, ...]
     records: tuple[Record, ...]
+    variants: tuple[VariantFacts, ...]
     recordings: Mapping[str, str]
 
     @property
@@ -85,9 +87,12 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     scorers = tuple(build_scorers(experiment.scorers))
     evalset = _collect(problems, lambda: load_evalset(experiment.evalset_folder))
     records: list[Record] = []
+    repeats = experiment.repeats if options.repeats is None else None
     if evalset is not None:
         for variant in experiment.variants:
-            records += _collect(problems, _reading(variant, evalset)) or ()
+            records += (
+                _collect(problems, _reading(variant, evalset, repeats, experiment.repeats)) or ()
+            )
         problems += _unknown_names(experiment, evalset, scorers)
     if problems or evalset is None:
         raise InputError(problems)
@@ -98,6 +103,7 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
         n_examples=len(evalset.examples),
         scorers=scorers,
         records=_of(kept, records, experiment.repeats),
+        variants=tuple(variant_facts(variant) for variant in experiment.variants),
         recordings={variant.id: sha256(variant.file) for variant in experiment.variants},
     )
 
@@ -111,8 +117,19 @@ def _collect(problems: list[Problem], step: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _reading(variant: RecordedVariant, evalset: EvalSet) -> Callable[[], list[Record]]:
-    return lambda: load_records(variant, evalset)
+def _reading(
+    variant: RecordedVariant, evalset: EvalSet, repeats: int | None, at_least: int
+) -> Callable[[], list[Record]]:
+    def read() -> list[Record]:
+        records = load_records(variant, evalset, repeats)
+        n_repeats = 1 + max(record.repeat for record in records)
+        if n_repeats < at_least:
+            hint = f"--repeats {n_repeats} or fewer"
+            what = f"the recording holds {n_repeats} repeats, not {at_least}"
+            raise InputError(Problem(str(variant.file), what, hint))
+        return records
+
+    return read
 
 
 def _unknown_names(

@@ -11,7 +11,7 @@ from harness.config.variant import factor_table
 from harness.core.run import RunData
 from harness.experiment.clock import SystemClock
 from harness.experiment.frames import Run
-from harness.experiment.manifest import facts_of, manifest_of
+from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, prepare
 from harness.experiment.renderings import renderings
 from harness.ports import Clock
@@ -30,8 +30,7 @@ def run_experiment(config: Path, options: Options | None = None, clock: Clock | 
     started = clock.now_iso()
     ready = prepare(config, options)
     experiment, evalset, records = ready.experiment, ready.evalset, ready.records
-    variants = facts_of(ready)
-    ids = tuple(variant.id for variant in variants)
+    ids = tuple(variant.id for variant in ready.variants)
     example_ids = tuple(example.id for example in evalset.examples)
     with new_run_folder(options.out or Path("reports") / experiment.name, started) as folder:
         scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
@@ -43,7 +42,7 @@ def run_experiment(config: Path, options: Options | None = None, clock: Clock | 
                 evalset_sha256=evalset.sha256,
                 examples=evalset.examples,
                 baseline=experiment.baseline,
-                variants=variants,
+                variants=ready.variants,
                 analysis=experiment.analysis,
                 scores=scores,
                 trials=trials,

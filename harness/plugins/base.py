@@ -99,12 +99,12 @@ class ScorerModel(BaseModel, ABC):
     def _score_answer(
         self, gold: Any, answer: Answer, record: Record
     ) -> Mapping[str, ScoreOutcome]:
-        output = self.read(answer)
-        if isinstance(output, Unreadable):
-            return self.fail(gold, output.why)
-        if isinstance(output, Unscored):
-            return self._missing(gold, output)
         try:
+            output = self.read(answer)
+            if isinstance(output, Unreadable):
+                return self.fail(gold, output.why)
+            if isinstance(output, Unscored):
+                return self._missing(gold, output)
             return self.judge(gold, output, record)
         except TimeoutError:
             return self._missing(gold, Unscored("timed out"))

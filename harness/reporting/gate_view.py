@@ -45,7 +45,7 @@ def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
         where=f"{one_line(rule.metric)}{where}",
         estimate=write(rule.estimate),
         interval=scale.interval(rule.ci_low, rule.ci_high, signed=is_loss),
-        limit=write(rule.limit),
+        limit=scale.amount(rule.limit) if is_loss else write(rule.limit),
         n=formats.count(rule.n),
         mark=OUTCOMES[rule.outcome],
         reason=one_line(rule.reason, 400),

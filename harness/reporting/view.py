@@ -38,7 +38,7 @@ def build_view(run: RunData) -> View:
     comparison = run.comparison
     metric = figures.metric_ids[0] if figures.metric_ids else ""
     return View(
-        title=one_line(comparison.evalset.name),
+        title=one_line(run.manifest.get("name") or comparison.evalset.name),
         run_id=one_line(comparison.run_id),
         facts=_facts(run),
         headline=conclude(figures),
@@ -75,25 +75,32 @@ def build_view(run: RunData) -> View:
 def _facts(run: RunData) -> tuple[str, ...]:
     comparison = run.comparison
     facts = [
-        formats.plural(comparison.evalset.n_examples, "example"),
+        f"{formats.plural(comparison.evalset.n_examples, 'example')} of "
+        f"{one_line(comparison.evalset.name)}",
         f"frozen {one_line(comparison.evalset.sha256[:12])}",
         formats.plural(len(comparison.variants), "variant"),
     ]
     if run.scores.n_repeats > 1:
         facts.append(f"{formats.count(run.scores.n_repeats)} repeats")
+    finished = run.manifest.get("finished")
+    if finished:
+        facts.append(one_line(finished))
     return (*facts, f"run {one_line(run.run_id)}")
 
 
 def _notes(figures: Figures) -> Iterator[str]:
     """Plain facts that a reader of the figures has to know."""
-    for variant in figures.comparison.variants:
-        name, n_lost = one_line(variant.id), variant.n_infrastructure_failures
-        if n_lost:
-            yield (
-                f"{name}: {formats.count(n_lost)} of {formats.plural(variant.n_trials, 'trial')} "
-                f"failed outside the system{_kinds(variant)}. Those examples are left out on both "
-                "sides."
-            )
+    lost = [v for v in figures.comparison.variants if v.n_infrastructure_failures]
+    if lost:
+        listed = "; ".join(
+            f"{one_line(v.id)} {formats.count(v.n_infrastructure_failures)} of "
+            f"{formats.count(v.n_trials)}{_kinds(v)}"
+            for v in lost
+        )
+        yield (
+            f"Trials that failed outside the system: {listed}. Their examples are left out on "
+            "both sides of a comparison."
+        )
     for what, known in (
         ("Cost", [v for v in figures.variants if _mean_cost(figures, v) is not None]),
         ("Latency", [v for v in figures.variants if figures.latency(v)]),
@@ -193,7 +200,7 @@ def _time(value: float | None, low: float | None, high: float | None) -> Quantit
 
 
 def _money(value: float | None, low: float | None = None, high: float | None = None) -> Quantity:
-    known = low is not None and high is not None
+    known = low is not None and high is not None and low != high
     interval = f"{formats.dollars(low)} to {formats.dollars(high)}" if known else ""
     return Quantity(formats.dollars(value), interval, value, low, high)
 

@@ -72,10 +72,8 @@ def mean_estimate(
         return Estimate(mean, error, None, None, "undefined: no spread, no known range")
     share = min(max((mean - bottom) / span, 0.0), 1.0)
     if binary and clusters is None:
-        exact = n < binomial.EXACT_BELOW_N
-        interval = binomial.clopper_pearson if exact else binomial.wilson_or_jeffreys
-        low, high = interval(round(share * n), n, confidence)
-        return _scaled(mean, error, (low, high), (bottom, span), interval.__name__)
+        low, high = binomial.share_interval(round(share * n), n, confidence)
+        return _scaled(mean, error, (low, high), (bottom, span), "exact_or_wilson_or_jeffreys")
     if len(residuals) < 2:
         return Estimate(mean, error, None, None, "undefined: one cluster only")
     model = share * (1 - share) / n
@@ -85,7 +83,7 @@ def mean_estimate(
     dispersion = _shrunk(observed, events, _cautious_dispersion(sizes), _PRIOR_EVENTS_MEAN)
     effective = n / dispersion / _student_factor(len(sizes) - 1, confidence)
     interval_of_share = binomial.wilson_or_jeffreys(share * effective, effective, confidence)
-    return _scaled(mean, error, interval_of_share, (bottom, span), "score_effective_n")
+    return _scaled(mean, error, interval_of_share, (bottom, span), "wilson_or_jeffreys_effective_n")
 
 
 def paired_estimate(
@@ -197,7 +195,7 @@ def _cluster_sums(values: FloatArray, clusters: IntArray | None) -> tuple[FloatA
     """Sum and size of every cluster; each value its own where None."""
     if clusters is None:
         return values, np.ones(len(values))
-    sums: FloatArray = np.bincount(clusters, weights=values)
+    sums = np.bincount(clusters, weights=values).astype(np.float64, copy=False)
     return sums, np.bincount(clusters).astype(np.float64)
 
 

@@ -31,6 +31,17 @@ def find_run(argument: str, reports: Path = REPORTS) -> Path:
     raise _not_found(argument, reports)
 
 
+def find_baseline(argument: str, reports: Path = REPORTS) -> Path:
+    """As `find_run`, but a bare name is a baseline's before it is anything else's.
+
+    Raises:
+        InputError: as `find_run`.
+    """
+    blessed = f"{BASELINES}/{argument}"
+    is_name = argument not in {"", ".", ".."} and Path(argument).name == argument
+    return find_run(blessed if is_name and (reports / blessed).is_dir() else argument, reports)
+
+
 def known_runs(reports: Path = REPORTS) -> list[str]:
     """What `find_run` understands here: names, baselines and run ids, newest first."""
     names = [path.name for path in _folders(reports) if path.name != BASELINES]
@@ -63,11 +74,17 @@ def _run_folder(path: Path) -> Path | None:
     if not path.is_dir():
         return None
     if (path / MANIFEST).is_file():
-        return path.resolve()
+        return _from_here(path.resolve())
     if any(path.glob("*.parquet")) or _looks_like_run_id(path.name):
         hint = "its run was stopped before the end; run it again, and delete this folder"
         raise InputError(Problem(str(path), f"not a finished run: it has no {MANIFEST}", hint))
     return None
+
+
+def _from_here(path: Path) -> Path:
+    """`path` from the working folder where it lies in it, because people read it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _looks_like_run_id(name: str) -> bool:

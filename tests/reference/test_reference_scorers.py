@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from harness.core.example import EvalSet, Example
 from harness.core.record import Answer, AnswerPath, Failure, Record
-from harness.core.score import MetricScores
+from harness.core.score import MetricScores, Scored
 from harness.plugins.scorers.abstention import Abstention
 from harness.plugins.scorers.contains import Contains
 from harness.plugins.scorers.exact_match import ExactMatch
@@ -132,24 +131,28 @@ RAGEN_MODELS = ("gemma-3-27b-it", "gpt-oss-20b", "qwen-3-32b")
 DETECTED = "There are factual errors in the provided context."
 
 
+def always(name: str, options: dict[str, Any]) -> Abstention:
+    """A scorer whose accuracy is the share of examples on which the system abstains."""
+    should = {"field": "target.kind", "equals": ["answer", "refuse", "detect"]}
+    return Abstention.model_validate({"id": name, "should": should, **options})
+
+
+def says(name: str, target: str) -> Contains:
+    return Contains(id=name, target_field=target, normalise=SQUAD, whole_words=True)
+
+
 @pytest.mark.parametrize("model", RAGEN_MODELS)
 def test_ragen_every_row_of_the_reference(model: str) -> None:
     reference = json.loads((folder("ragen_hotpot") / "reference.json").read_text())[model]
-    refuses = ("I don't know", "I do not know")
     scorers = {
-        "refused": Contains(id="refused", any_of=refuses),
-        "claims_error": Abstention.model_validate(
-            {
-                "id": "claims",
-                "equals": [DETECTED],
-                "should": {"field": "target.kind", "equals": ["answer", "refuse", "detect"]},
-            }
-        ),
+        "refused": always("refused", {"phrases": ["I don't know", "I do not know"]}),
+        "claims_error": always("claims", {"equals": [DETECTED]}),
         "em": ExactMatch(id="em", target_field="answers", normalise=SQUAD),
-        "contains": Contains(id="contains", target_field="answers", normalise=SQUAD),
+        "contains": says("contains", "answers"),
         "mean_f1": TokenF1(id="f1", target_field="answers"),
-        "says_true": Contains(id="t", target_field="true_answers", normalise=SQUAD),
-        "says_fake": Contains(id="f", target_field="fake_answers", normalise=SQUAD),
+        "says_true": says("true", "true_answers"),
+        "says_fake": says("fake", "fake_answers"),
+        "detected": ExactMatch(id="detected", target=DETECTED, normalise=SQUAD),
     }
     evalset = load_set("ragen_hotpot")
     records = load_records("ragen_hotpot", model)
@@ -186,13 +189,16 @@ def test_ragen_refusal_and_detection_as_published(model: str) -> None:
         }
     )
     detection = ExactMatch(
-        id="detects", target=DETECTED, where={"slices.scenario": "counterfactual_instructed"}
+        id="detects",
+        target=DETECTED,
+        normalise=SQUAD,
+        where={"slices.scenario": "counterfactual_instructed"},
     )
     evalset = load_set("ragen_hotpot")
     records = load_records("ragen_hotpot", model)
     table = score_records(evalset, [model], 1, records, [refusal, detection])
     recall = table.metric("refusal.recall")
-    found = (np.nansum(recall.value), np.nansum(table.metric("detects").value))
+    found = (int(np.nansum(recall.value)), int(np.nansum(table.metric("detects").value)))
     assert found == published_counts[model]
     assert recall.applicable.sum() == 300
     assert table.metric("detects").applicable.sum() == 100
@@ -291,13 +297,8 @@ def test_trec_eval_every_published_figure() -> None:
     qrels, run = rows(base / "standard.qrels.jsonl"), rows(base / "standard.run.jsonl")
     published = json.loads((base / "published.json").read_text())
     queries = sorted({row["query_id"] for row in run})
-    cuts = sorted(
-        {
-            int(n.rpartition("_")[2])
-            for row in published
-            if "@" in (n := row["metric"]).replace("_", "@") and n.rpartition("_")[2].isdecimal()
-        }
-    )
+    names = [our_name(row["metric"]) or "" for row in published]
+    cuts = sorted({int(name.partition("@")[2]) for name in names if "@" in name})
     scorer = Retrieval(
         id="r",
         target_field="relevance",
@@ -308,7 +309,7 @@ def test_trec_eval_every_published_figure() -> None:
             "r_precision", "n_retrieved", "n_relevant_retrieved",
         ),
     )  # fmt: skip
-    found: dict[str, Mapping[str, float]] = {}
+    found: dict[str, dict[str, float]] = {}
     for query in queries:
         example = trec_example(query, qrels)
         ranking = [
@@ -316,7 +317,11 @@ def test_trec_eval_every_published_figure() -> None:
         ]
         record = Record("v", query, 0, Answer({"ranking": ranking}), AnswerPath.RECORDED)
         outcomes = scorer.score(example, record)
-        values = {name.removeprefix("r."): getattr(one, "value") for name, one in outcomes.items()}
+        values = {
+            name.removeprefix("r."): one.value
+            for name, one in outcomes.items()
+            if isinstance(one, Scored)
+        }
         gold = scorer.gold(example)
         assert isinstance(gold, dict)
         found[query] = {**values, "n_relevant": float(len(Ranking([], gold).ideal))}

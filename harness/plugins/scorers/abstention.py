@@ -14,7 +14,7 @@ from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text
 from harness.plugins.base import NO_ANSWER, ScorerModel, is_one_of
 from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
-from harness.plugins.text import quote
+from harness.plugins.text import normalise, quote
 
 Texts: TypeAlias = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
@@ -73,7 +73,8 @@ class Abstention(ScorerModel):
     )
     equals: Texts | None = Field(
         default=None,
-        description="The output abstains if it is one of these, whatever the case and spacing.",
+        description="The output abstains if it is one of these, whatever the case, the ASCII "
+        "punctuation and the spacing.",
     )
     pattern: Pattern | None = Field(
         default=None,
@@ -156,14 +157,18 @@ class Abstention(ScorerModel):
     def _abstains(self, text: str) -> bool:
         if self.pattern is not None:
             return self._compiled.search(text, timeout=TIMEOUT_S) is not None
-        text = _plain(text)
         if self.equals is not None:
-            return text in self._wanted
-        return any(phrase in text for phrase in self._wanted)
+            return _bare(text) in self._sentences
+        text = _plain(text)
+        return any(phrase in text for phrase in self._phrases)
 
     @cached_property
-    def _wanted(self) -> tuple[str, ...]:
-        return tuple(_plain(text) for text in self.equals or self.phrases or PHRASES)
+    def _phrases(self) -> tuple[str, ...]:
+        return tuple(_plain(phrase) for phrase in self.phrases or PHRASES)
+
+    @cached_property
+    def _sentences(self) -> frozenset[str]:
+        return frozenset(_bare(sentence) for sentence in self.equals or ())
 
     @cached_property
     def _compiled(self) -> Any:
@@ -173,3 +178,7 @@ class Abstention(ScorerModel):
 def _plain(text: str) -> str:
     """Lower case, straight apostrophes, single spaces."""
     return " ".join(text.replace("\u2019", "'").lower().split())
+
+
+def _bare(text: str) -> str:
+    return normalise(_plain(text), ("punctuation", "whitespace"))

@@ -26,6 +26,12 @@ class Contains(LiteralTargetScorer):
         default=(), description="What is done to the output and to the texts before the search."
     )
 
+    whole_words: bool = Field(
+        default=False,
+        description="Compare word by word, words being parted by white space: `art` is not in "
+        "`party`. Best with `punctuation` among the normalisations.",
+    )
+
     @model_validator(mode="after")
     def _texts_or_target(self) -> Contains:
         given = self.any_of is not None or self.all_of is not None
@@ -53,15 +59,17 @@ class Contains(LiteralTargetScorer):
         any_of, all_of = gold
         text = normalise(as_text(output), self.normalise)
         wrong = None
-        if any_of and not any(_holds(text, wanted) for wanted in any_of):
+        if any_of and not any(self._holds(text, wanted) for wanted in any_of):
             wrong = f"{quote(output)} does not contain {quote(any_of[0])}"
             wrong += f" or {len(any_of) - 1} others" if len(any_of) > 1 else ""
         for wanted in all_of:
-            if wrong is None and not _holds(text, wanted):
+            if wrong is None and not self._holds(text, wanted):
                 wrong = f"{quote(output)} does not contain {quote(wanted)}"
         return right_or_wrong(self.id, wrong)
 
-
-def _holds(text: str, wanted: str) -> bool:
-    """A text that normalisation emptied is in everything, so only an empty output has it."""
-    return wanted in text if wanted else not text
+    def _holds(self, text: str, wanted: str) -> bool:
+        if not wanted:  # normalisation emptied it: it is in everything, which says nothing
+            return not text
+        if self.whole_words:
+            return f" {' '.join(wanted.split())} " in f" {' '.join(text.split())} "
+        return wanted in text

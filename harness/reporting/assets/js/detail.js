@@ -126,7 +126,7 @@ class Detail {
     this.title.textContent = index.ids[number];
     this.where.textContent = position >= 0 ? `${position + 1} of ${total}` : "";
     this.note.textContent = `mark what differs from ${index.variants[against]}`;
-    const order = [against, ...index.variants.keys().filter((variant) => variant !== against)];
+    const order = [against, ...[...index.variants.keys()].filter((variant) => variant !== against)];
     const facts = [...example.slices, ...(example.cluster ? [`cluster ${example.cluster}`] : []), ...(example.abstain === null ? [] : [example.abstain ? "should abstain" : "should answer"])];
     this.content.replaceChildren(
       element("p", { className: "chips" }, ...facts.map((fact) => element("span", { textContent: fact }))),

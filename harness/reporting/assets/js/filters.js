@@ -76,7 +76,7 @@ function ordered(index, state, kept) {
     low: (i) => values[state.a][i] * up,
   }[state.o];
   const known = (value) => (Number.isNaN(value) ? Infinity : value);
-  return kept.toSorted((i, j) => known(key(i)) - known(key(j)) || i - j);
+  return [...kept].sort((i, j) => known(key(i)) - known(key(j)) || i - j);
 }
 
 /** Counts of win, tie and loss under the other filters: what the buttons above the list say. */

@@ -1,0 +1,265 @@
+"""Experiments: what is read, and that everything wrong is told at once, where it is."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from harness.config.experiment import Experiment, ScorerSpec, check_primary, load_experiment
+from harness.config.gate import check_policy, load_gate_policy, read_policy
+from harness.config.variant import factor_table
+from harness.core.experiment import Analysis, PrimaryFigure
+from harness.core.policy import QualityRule
+from harness.errors import InputError, Problem
+
+GOOD = """\
+name: support
+evalset: set
+baseline: a
+variants:
+  - variants/a
+  - {id: b, recorded: {file: b.jsonl, fields: {repeat: trial}}, label: The other, facts: {model: m2, k: 5}}
+factors: [model]
+repeats: 2
+seed: 7
+scorers:
+  - {id: correct, use: exact_match, normalise: [lower]}
+primary: [correct, {metric: correct, slice: steps=2}]
+statistics: {confidence: 0.9, resamples: 500, min_examples: 20, coverage: 0.9}
+gate:
+  rules:
+    - {metric: correct, margin: 0.02}
+"""
+
+
+@pytest.fixture(autouse=True)
+def files(here: Path) -> None:
+    for folder in ("set", "variants/a"):
+        (here / folder).mkdir(parents=True)
+    for name in ("a.jsonl", "b.jsonl"):
+        (here / name).touch()
+    Path("variants/a/variant.yaml").write_text(
+        "id: a\nrecorded: ../../a.jsonl\nfacts: {model: m1, k: 5}\n"
+    )
+
+
+def load(text: str = GOOD) -> Experiment:
+    Path("x.yaml").write_text(text)
+    return load_experiment(Path("x.yaml"))
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load(text)
+    return [str(problem).replace("\n  hint:", " |") for problem in caught.value.problems]
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+def test_everything_is_read() -> None:
+    experiment = load()
+    a, b = experiment.variants
+    assert (a.id, a.file.resolve(), a.facts) == (
+        "a",
+        Path("a.jsonl").resolve(),
+        {"model": "m1", "k": 5},
+    )
+    assert (b.id, b.fields, b.label) == ("b", {"repeat": "trial"}, "The other")
+    assert experiment.analysis == Analysis(
+        primary=(PrimaryFigure("correct"), PrimaryFigure("correct", "steps=2")),
+        confidence=0.9,
+        resamples=500,
+        seed=7,
+        min_examples=20,
+        coverage=0.9,
+    )
+    assert experiment.repeats == 2
+    assert experiment.factors == ("model",)
+    (scorer,) = experiment.scorers
+    assert (scorer.id, scorer.use, scorer.options) == (
+        "correct", "exact_match", {"normalise": ["lower"]},
+    )  # fmt: skip
+    assert experiment.gate is not None
+    assert experiment.gate.rules == (QualityRule(metric="correct", margin=0.02),)
+    assert experiment.document["name"] == "support"
+    assert factor_table(experiment.variants) == {
+        "model": {"a": "m1", "b": "m2"},
+        "k": {"a": 5, "b": 5},
+    }
+
+
+def test_what_a_file_leaves_out_has_a_default() -> None:
+    head = GOOD.partition("factors:")[0]
+    experiment = load(head + "scorers: [{id: correct, use: label}]\nprimary: [correct]\n")
+    assert experiment.analysis == Analysis(primary=(PrimaryFigure("correct"),))
+    assert (experiment.repeats, experiment.gate, experiment.factors) == (1, None, ())
+
+
+def test_every_problem_of_every_file_at_once() -> None:
+    Path("variants/a/variant.yaml").write_text("id: a\nrecorded: ../../c.jsonl\nlable: x\n")
+    found = problems(
+        dedent("""\
+        name: my experiment
+        evalset: sets
+        baseline: aa
+        variants:
+          - variants/a
+          - {id: b, recorded: b.jsonl, model: gpt}
+          - {id: b, recorded: b.jsonl}
+          - variants/none
+          - {id: e}
+        seed: -1
+        repeets: 2
+        scorers:
+          - {id: correct, use: label}
+          - {id: correct, use: label}
+        gate: {rules: [{metric: correct, margn: 0.1}], on_inconclusive: blok}
+        """)
+    )
+    assert found == [
+        "x.yaml:1:1: missing key 'primary' | name the metrics that decide, e.g. primary: [correct]",
+        "x.yaml:1:7: name must be letters, digits, '.', '_' and '-', the first a letter or digit,"
+        " not 'my experiment'",
+        "x.yaml:2:10: the eval set sets does not exist | did you mean 'set'?",
+        "x.yaml:6:32: unknown key 'model' | this version compares recorded outputs; what a recorded"
+        " system is stands under facts:",
+        "x.yaml:7:10: two variants are called 'b' (the first at x.yaml:6:10) | give each variant an"
+        " id of its own",
+        "x.yaml:8:5: the variant folder variants/none does not exist",
+        "x.yaml:9:5: missing key 'recorded' | this version compares recorded outputs:"
+        " recorded: FILE.jsonl",
+        "x.yaml:10:7: seed must be at least 0, not -1",
+        "x.yaml:11:1: unknown key 'repeets' | did you mean 'repeats'?",
+        "x.yaml:14:10: two scorers are called 'correct' (the first at x.yaml:13:10) | give each"
+        " scorer an id of its own",
+        "x.yaml:15:34: unknown key 'margn' | did you mean 'margin'?",
+        "x.yaml:15:65: gate.on_inconclusive must be 'block' or 'warn', not 'blok' | did you mean"
+        " 'block'?",
+        "variants/a/variant.yaml:2:11: the recording ../../c.jsonl does not exist | did you mean"
+        " 'b.jsonl'?",
+        "variants/a/variant.yaml:3:1: unknown key 'lable' | did you mean 'label'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("baseline: a", "baseline: aa", "x.yaml:3:11: the baseline 'aa' is no variant | known: a, b"),
+        ("- variants/a", "- b.jsonl", "x.yaml:5:5: the variant folder b.jsonl is a file, not a folder"),
+        ("evalset: set", "evalset: b.jsonl", "x.yaml:2:10: the eval set b.jsonl is a file, not a folder"),
+        ("repeats: 2", "repeats: true", "x.yaml:8:10: repeats must be a whole number, not true"),
+        ("repeats: 2", "repeats: 0", "x.yaml:8:10: repeats must be at least 1, not 0"),
+        ("seed: 7", "seed: 1.5", "x.yaml:9:7: seed must be a whole number, not 1.5"),
+        ("name: support", "name: ..", "x.yaml:1:7: name must be letters, digits"),
+        ("name: support", "name: 7", "x.yaml:1:7: name must be text, not 7 | put it in quotes"),
+        ("repeat: trial", "repeet: trial", "x.yaml:6:48: variants[1].recorded.fields.repeet must be a field of a recording, not 'repeet' | did you mean 'repeat'?"),
+        ("confidence: 0.9", "confidence: 95", "x.yaml:13:26: statistics.confidence must be less than 1, not 95"),
+        ("primary: [correct,", "primary: [correct, correct,", "x.yaml:12:10: primary: 'correct' is named twice"),
+        ("primary: [correct,", "primary: [3, correct,", "x.yaml:12:11: primary[0] must be a name or a mapping (key: value), not 3"),
+        ("id: b,", "id: a,", "x.yaml:6:10: two variants are called 'a' (the first at variants/a/variant.yaml:1:5)"),
+        ("margin: 0.02", "slice: all", "x.yaml:16:7: gate.rules[0]: give at least one of margin, floor and ceiling"),
+        ("{metric: correct, margin: 0.02}", "correct", "x.yaml:16:7: gate.rules[0] must be a mapping (key: value), not 'correct'"),
+        ("{metric: correct, margin: 0.02}", "{latency: p95}", "x.yaml:16:7: missing key 'max_ratio'"),
+        ("{metric: correct, margin: 0.02}", "{latency: p95, max_ratio: -1}", "x.yaml:16:33: gate.rules[0].max_ratio must be greater than 0, not -1"),
+        ("{metric: correct, margin: 0.02}", "{latency: p96, max_ratio: 2}", "x.yaml:16:17: gate.rules[0].latency must be 'p50' or 'p95', not 'p96'"),
+        ("scorers:\n", "scorers: []\nx:\n", "x.yaml:10:10: scorers must not be empty"),
+    ],
+)  # fmt: skip
+def test_one_mistake_is_one_problem_first(old: str, new: str, expected: str) -> None:
+    assert problems(changed(old, new))[0].startswith(expected)
+
+
+def test_a_loop_of_links_is_a_problem_not_a_traceback() -> None:
+    Path("loop").symlink_to("loop")
+    found = problems(changed("evalset: set", "evalset: loop/../set"))
+    assert found == ["x.yaml:2:10: the eval set loop/../set is a loop of symbolic links"]
+
+
+def test_duplicate_keys_are_told_with_everything_else() -> None:
+    found = problems(GOOD.replace("seed: 7", "seed: 7\nname: twice") + "zzz: 1\n")
+    assert found == [
+        "x.yaml:10:1: duplicate key 'name' (first on line 1)",
+        "x.yaml:18:1: unknown key 'zzz' | known: name, evalset, baseline, variants, factors,"
+        " repeats, seed, scorers, primary, statistics, gate",
+    ]
+
+
+def test_what_differs_must_be_a_declared_factor() -> None:
+    found = problems(changed("facts: {model: m2, k: 5}", "facts: {model: m2, k: 20, prompt: v2}"))
+    assert found == [
+        "x.yaml:6:105: confounded: a and b differ in k (5 / 20) | list k in factors, or state"
+        " equal facts",
+        "x.yaml:6:117: confounded: a and b differ in prompt (not stated / v2) | list prompt in"
+        " factors, or state equal facts",
+    ]
+    assert load(changed("factors: [model]\n", "").replace("k: 5", "k: 20")).factors == ()
+
+
+def test_a_factor_must_be_a_fact() -> None:
+    assert problems(changed("factors: [model]", "factors: [model, modle]")) == [
+        "x.yaml:7:18: the factor 'modle' is a fact of no variant | did you mean 'model'?"
+    ]
+
+
+def test_the_problems_of_scorers_stand_among_the_others() -> None:
+    def refuse(specs: object) -> list[Problem]:
+        (spec,) = specs  # type: ignore[misc]
+        assert isinstance(spec, ScorerSpec)
+        return [Problem(spec.where("use"), "no such scorer")]
+
+    Path("x.yaml").write_text(changed("seed: 7", "seed: x") + "zzz: 1\n")
+    with pytest.raises(InputError) as caught:
+        load_experiment(Path("x.yaml"), scorer_problems=refuse)
+    assert [problem.where for problem in caught.value.problems] == [
+        "x.yaml:9:7", "x.yaml:11:24", "x.yaml:17:1",
+    ]  # fmt: skip
+
+
+def test_primary_figures_must_exist() -> None:
+    experiment = load()
+    assert check_primary(experiment, ["correct"], ["all", "steps=2"]) == []
+    found = check_primary(experiment, ["corect"], ["all", "steps=3"])
+    assert [str(problem) for problem in found] == [
+        "x.yaml:12:11: there is no metric 'correct'\n  hint: did you mean 'corect'?",
+        "x.yaml:12:29: there is no metric 'correct'\n  hint: did you mean 'corect'?",
+        "x.yaml:12:45: there is no slice 'steps=2'\n  hint: did you mean 'steps=3'?",
+    ]
+
+
+def test_a_policy_in_a_file_of_its_own() -> None:
+    policy = "rules:\n  - {metric: correct, slice: steps=*, floor: 0.5}\n  - {cost: mean, max_ratio: 1.1, slice: a=b}\n"
+    Path("policy.yaml").write_text(policy)
+    text = GOOD.partition("gate:")[0] + "gate: policy.yaml\n"
+    experiment = load(text)
+    assert experiment.policy is not None
+    assert experiment.gate == load_gate_policy(Path("policy.yaml"))
+    assert [str(p) for p in check_policy(experiment.policy, ["right"], ["all", "steps=2"])] == [
+        "policy.yaml:2:14: there is no metric 'correct'\n  hint: known: right",
+        "policy.yaml:3:41: there is no slice 'a=b'\n  hint: known: all, steps=2, steps=*",
+    ]
+    Path("policy.yaml").write_text("rulez: []\n")
+    assert problems(text) == [
+        "policy.yaml:1:1: missing key 'rules'",
+        "policy.yaml:1:1: unknown key 'rulez' | did you mean 'rules'?",
+    ]
+    assert problems(text.replace("policy.yaml", "polcy.yaml")) == [
+        "x.yaml:14:7: the gate policy polcy.yaml does not exist | did you mean 'policy.yaml'?"
+    ]
+    for content in (
+        "",
+        "rules: []\n",
+        "rules: [3]\n",
+        "- x\n",
+        "rules: [{metric: a, floor: .nan}]",
+    ):
+        Path("policy.yaml").write_text(content)
+        with pytest.raises(InputError):
+            read_policy(Path("policy.yaml"))
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml: the file does not exist"):
+        load_experiment(Path("nowhere.yaml"))
