@@ -15,7 +15,6 @@ help:
 
 quickstart: $(VENV)/.synced
 	@$(BIN)/harness run configs/quickstart.yaml
-	@echo "The report: open reports/quickstart/latest/report.html in a browser."
 
 test: $(VENV)/.synced
 	$(BIN)/pytest -n auto -m "not slow"

@@ -92,24 +92,30 @@ def _from_folder(source: Source, at: Location, text: str, problems: list[Problem
 
 
 def _entry(source: Source, at: Location, item: JsonValue, problems: list[Problem]) -> Entry:
-    named = item.get("id") if isinstance(item, dict) else None
+    given = item if isinstance(item, dict) else {}
+    named, recorded = given.get("id"), given.get("recorded")
+    at_file: Location = (*at, "recorded")
+    if isinstance(recorded, dict):
+        recorded, at_file = recorded.get("file"), (*at_file, "file")
+    file = _recording(source, at_file, recorded, problems)
     try:
         model = VariantFile.model_validate(item)
     except ValidationError:  # reported with the file as a whole
         return Entry(source, at, named if isinstance(named, str) else None, None)
-    recorded = model.recorded
-    text, inside = (
-        (recorded.file, ("recorded", "file"))
-        if isinstance(recorded, Recording)
-        else (recorded, ("recorded",))
-    )
+    fields = model.recorded.fields if isinstance(model.recorded, Recording) else {}
+    variant = RecordedVariant(model.id, file, fields, model.facts, model.label)
+    return Entry(source, at, model.id, variant)
+
+
+def _recording(source: Source, at: Location, text: JsonValue, problems: list[Problem]) -> Path:
+    """The file of a recording; if it is not there, that is added to `problems`."""
+    if not isinstance(text, str) or not text:
+        return source.folder
     try:
         file = resolve(text, source.folder)
         require(file, "file")
     except PathError as error:
         what = f"the recording {text} {error.what}"
-        problems.append(Problem(source.where((*at, *inside)), what, error.hint))
-        file = source.folder / "missing"
-    fields = recorded.fields if isinstance(recorded, Recording) else {}
-    variant = RecordedVariant(model.id, file, fields, model.facts, model.label)
-    return Entry(source, at, model.id, variant)
+        problems.append(Problem(source.where(at), what, error.hint))
+        return source.folder
+    return file

@@ -1,1 +1,1 @@
-"""Renderings of a run: terminal, HTML, Markdown and JUnit, all from one view. They compute nothing."""
+"""Renderings of a run, all from one view: terminal, HTML, Markdown, JUnit. None computes."""

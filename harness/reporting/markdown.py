@@ -30,7 +30,9 @@ def render(run: RunData) -> str:
     lines += _variants(view)
     lines += _remarks(view)
     facts = " · ".join(_text(fact) for fact in (view.title, *view.facts))
-    lines += [f"<sub>{facts} · intervals at {view.confidence} · ▲▼ certain, △▽ could be chance</sub>"]
+    lines += [
+        f"<sub>{facts} · intervals at {view.confidence} · ▲▼ certain, △▽ could be chance</sub>"
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +94,7 @@ def _rules(view: View) -> list[str]:
             _text(rule.rule),
             f"{rule.mark.symbol} {rule.mark.word}",
             rule.estimate,
-            rule.interval or "–",
+            rule.interval or "-",
             f"{rule.kind} {rule.limit}",
             rule.n,
         )
@@ -106,7 +108,7 @@ def _rules(view: View) -> list[str]:
 def _variants(view: View) -> list[str]:
     lines = [
         "#### Variants",
-        f"| variant | {_text(view.metric)} | difference | p50 / p95 | cost per request | failures |",
+        _row("variant", _text(view.metric), "difference", "p50 / p95", "cost/request", "failures"),
         "| --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_variant(row) for row in view.variants[:_MAX_VARIANTS]]
@@ -148,4 +150,3 @@ def _row(*cells: str) -> str:
 
 def _text(text: str, limit: int = 120) -> str:
     return markdown(text, limit)
-

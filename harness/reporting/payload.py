@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -35,9 +36,9 @@ _STATUS = {Status.OK: 0, Status.SYSTEM_FAILURE: 1, Status.INFRASTRUCTURE_FAILURE
 
 def pack(text: str) -> str:
     """`text` as base64 of gzip of UTF-8. Level 6: 9 costs twice the time for 1 % less."""
-    return base64.b64encode(
-        gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)
-    ).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)).decode(
+        "ascii"
+    )
 
 
 def dump(value: JsonValue) -> str:
@@ -59,9 +60,7 @@ def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
         "metrics": [_metric(run, metric.id) for metric in comparison.metrics],
         "primary": _primary(comparison),
         "slices": [one_line(s) for s in slice_ids(comparison)],
-        "members": [
-            None if s == ALL else list(members.get(s, ())) for s in slice_ids(comparison)
-        ],
+        "members": [None if s == ALL else list(members.get(s, ())) for s in slice_ids(comparison)],
         "ids": [one_line(example.id, 200) for example in run.examples],
         "previews": [_preview(example) for example in run.examples],
         "repeats": run.scores.n_repeats,
@@ -228,14 +227,16 @@ def _statuses(run: RunData) -> list[str]:
     variants = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
     worst = np.full((len(variants), len(rows)), -1, dtype=np.int8)
     for record in run.records:
-        at = variants.get(record.variant), rows.get(record.example_id)
-        if None not in at:
-            worst[at] = max(worst[at], _STATUS[record.status])
+        if record.variant in variants and record.example_id in rows:
+            at = variants[record.variant], rows[record.example_id]
+            worst[at] = max(int(worst[at]), _STATUS[record.status])
     return ["".join("-012"[status + 1] for status in line) for line in worst.tolist()]
 
 
 def _variant_axis(comparison: Comparison, table: Sequence[str]) -> list[int]:
-    return [table.index(variant.id) if variant.id in table else -1 for variant in comparison.variants]
+    return [
+        table.index(variant.id) if variant.id in table else -1 for variant in comparison.variants
+    ]
 
 
 def _values(run: RunData, metric_id: str, shown: Sequence[int]) -> JsonValue:
@@ -258,14 +259,12 @@ def _mean_of_repeats(scores: MetricScores) -> FloatArray:
     weight = np.where(known, np.maximum(scores.weight, 1e-12), 0.0)
     total = weight.sum(axis=2)
     summed = (np.where(known, scores.value, 0.0) * weight).sum(axis=2)
-    result: FloatArray = np.divide(
-        summed, total, out=np.full(total.shape, np.nan), where=total > 0
-    )
+    result: FloatArray = np.divide(summed, total, out=np.full(total.shape, np.nan), where=total > 0)
     return result
 
 
 def _compact(value: float) -> float | int | None:
-    if value != value:
+    if math.isnan(value):
         return None
     rounded = round(value, 6)
     return int(rounded) if rounded == int(rounded) else rounded

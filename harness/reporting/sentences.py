@@ -210,7 +210,9 @@ def _range(pair: PairEstimate, figures: Figures, gain: float) -> str:
 
 def _would_settle(pair: PairEstimate) -> str:
     needed = examples_needed(pair)
-    return "" if needed is None else f"; about {formats.rough(needed)} more examples would settle it"
+    return (
+        "" if needed is None else f"; about {formats.rough(needed)} more examples would settle it"
+    )
 
 
 def _tally(pair: PairEstimate) -> str:

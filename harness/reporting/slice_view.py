@@ -112,9 +112,7 @@ def _severity(metric: str, slice_id: str, figures: Figures) -> tuple[bool, float
     """Sorts slices: `all` first, then by the worst difference of any candidate."""
     baseline = figures.comparison.baseline
     pairs = [figures.pair(v, baseline, metric, slice_id) for v in figures.candidates]
-    gains = [
-        gain for pair in pairs if pair and (gain := _certain_first(pair, figures)) is not None
-    ]
+    gains = [gain for pair in pairs if pair and (gain := _certain_first(pair, figures)) is not None]
     if not gains:
         scores = [figures.score(v, metric, slice_id) for v in figures.variants]
         gains = [s.mean * figures.up(metric) for s in scores if s and s.mean is not None]

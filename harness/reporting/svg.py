@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _HEIGHT = 20
+_PLOT = (520, 220)
+_LEFT, _BOTTOM = 56, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,42 +96,46 @@ def bars(shares: Sequence[tuple[float, str]], width: int, label: str) -> Markup:
 
 def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -> Markup:
     """Quality (up) against cost or time (right) per variant: (index, name, x, y)."""
-    from markupsafe import escape
-
-    width, height, left, bottom = 520, 220, 56, 30
-    across = axis([x for _, _, x, _ in points], 1000, include=(0.0,))
-    up = axis([y for *_, y in points], 1000)
-    parts = [f'<line class="grid" x1="{left}" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>']
+    width, height = _PLOT
+    right, left = axis([x for _, _, x, _ in points], width - _LEFT, include=(0.0,)), _LEFT
+    up = axis([y for *_, y in points], height - _BOTTOM - 8)
+    base = height - _BOTTOM
+    parts = [f'<line class="grid" x1="{left}" x2="{width}" y1="{base}" y2="{base}"/>']
+    ticks_x: list[float] = []
+    ticks_y: list[float] = []
     for index, name, x, y in points:
         if x.value is None or y.value is None:
             continue
-        cx = left + (width - left) * across.at(x.value) / 1060
-        top = _height(up, y.value, height, bottom)
-        if y.low is not None and y.high is not None:
-            ends = [_height(up, bound, height, bottom) for bound in (y.low, y.high)]
-            parts.append(
-                f'<line class="range v{index % 8}" x1="{cx:.1f}" x2="{cx:.1f}" '
-                f'y1="{ends[0]}" y2="{ends[1]}"/>'
-            )
-        parts.append(f'<circle class="v{index % 8}" cx="{cx:.1f}" cy="{top}" r="5"/>')
-        flip = cx > width * 0.7
-        parts.append(
-            f'<text x="{cx + (-9 if flip else 9):.1f}" y="{top + 4}" '
-            f'text-anchor="{"end" if flip else "start"}">{escape(name)}</text>'
+        cx, cy = left + right.at(x.value), base - up.at(y.value)
+        parts += _point(
+            f"v{index % 8}", cx, [base - up.at(b) for b in (y.low, y.high) if b is not None], cy
         )
-        parts.append(
-            f'<text class="tick" x="{cx:.1f}" y="{height - 12}" text-anchor="middle">'
-            f"{escape(x.text)}</text>"
-        )
-        parts.append(
-            f'<text class="tick" x="{left - 6}" y="{top + 4}" text-anchor="end">'
-            f"{escape(y.text)}</text>"
-        )
+        away = -9 if cx > width * 0.7 else 9
+        parts.append(_label(cx + away, cy + 4, name, "end" if away < 0 else "start"))
+        if all(abs(cx - other) > 58 for other in ticks_x):
+            parts.append(_label(cx, height - 10, x.text, "middle", "tick"))
+            ticks_x.append(cx)
+        if all(abs(cy - other) > 13 for other in ticks_y):
+            parts.append(_label(left - 6, cy + 4, y.text, "end", "tick"))
+            ticks_y.append(cy)
     return _svg(parts, width, height, title, "plot")
 
 
-def _height(up: Axis, value: float, height: int, bottom: int) -> float:
-    return round(14 + (height - bottom - 28) * (1 - up.at(value) / 1000), 1)
+def _point(css: str, cx: float, ends: Sequence[float], cy: float) -> Iterable[str]:
+    if len(ends) == 2:
+        yield (
+            f'<line class="range {css}" x1="{cx:.1f}" x2="{cx:.1f}" '
+            f'y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>'
+        )
+    yield f'<circle class="{css}" cx="{cx:.1f}" cy="{cy:.1f}" r="5"/>'
+
+
+def _label(x: float, y: float, text: str, anchor: str, css: str = "name") -> str:
+    from markupsafe import escape
+
+    return (
+        f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    )
 
 
 def _drawing(parts: Sequence[str], width: int, label: str, css: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The run's summary as plain text: readable without colour, safe to print whatever the data hold."""
+"""The run's summary as plain text: needs no colour, and is safe whatever the data hold."""
 
 from __future__ import annotations
 

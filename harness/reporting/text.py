@@ -56,4 +56,4 @@ def _shown(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < 0x20:
         return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"‹U+{code:04X}›"
+    return "␡" if code == 0x7F else f"‹U+{code:04X}›"  # noqa: RUF001

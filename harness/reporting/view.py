@@ -213,7 +213,7 @@ def _factors(figures: Figures) -> Iterator[FactorRow]:
         values = [by_variant.get(variant) for variant in figures.variants]
         yield FactorRow(
             name=one_line(name),
-            values=tuple("–" if v is None else one_line(as_text(v), 200) for v in values),
+            values=tuple("not stated" if v is None else one_line(as_text(v), 200) for v in values),
             differs=tuple(value != usual for value in values),
         )
 

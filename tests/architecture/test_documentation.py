@@ -9,14 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.yml")]
 )
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-# A command line: `harness` at the start of a line or of a code span, then a command's name.
-COMMAND = re.compile(r"(?:^|`|\$ |bin/|uv run |run: )harness +([a-z]+)([^`\n|#]*)", re.MULTILINE)
+CODE = re.compile(r"^ *```[^\n]*\n(.*?)^ *```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:^|[/ ])harness +([a-z]+)\b([^\n|#]*)", re.MULTILINE)
 OPTION = re.compile(r"(?<!\S)(--[a-z-]+)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SCHEMA = re.compile(r"# yaml-language-server: \$schema=(\S+)")
@@ -24,6 +25,17 @@ SCHEMA = re.compile(r"# yaml-language-server: \$schema=(\S+)")
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def code_in(page: Path) -> str:
+    """The commands of a workflow; a page's code, in blocks and in lines."""
+    if page.suffix == ".yml":
+        jobs = YAML(typ="safe").load(page)["jobs"].values()
+        lines = [step.get("run", "") for job in jobs for step in job["steps"]]
+    else:
+        text = page.read_text(encoding="utf-8")
+        lines = [block or line for block, line in CODE.findall(text)]
+    return "\n".join(lines).replace("\\\n", " ")
 
 
 @cache
@@ -41,8 +53,7 @@ def help_of(*command: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_commands_and_options_exist(page: Path) -> None:
     wrong = []
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    for command, rest in COMMAND.findall(text):
+    for command, rest in COMMAND.findall(code_in(page)):
         name = (command, "save") if command == "baseline" else (command,)
         known = help_of(*name)
         if not known:

@@ -15,6 +15,7 @@ from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue
 from harness.plugins.base import ScorerModel
+from harness.plugins.text import quote
 
 
 class Python(ScorerModel):
@@ -71,7 +72,7 @@ class Python(ScorerModel):
         try:
             result = self._function(gold, output, record)
         except Exception as error:  # noqa: BLE001 - any error of foreign code is a missing score
-            raised = Unscored(f"{self.call} raised {type(error).__name__}: {error}")
+            raised = Unscored(f"{self.call} raised {type(error).__name__}: {quote(str(error))}")
             return {metric.id: raised for metric in self.metrics}
         if not self.parts:
             return {self.id: self._outcome(result)}

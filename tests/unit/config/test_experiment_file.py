@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - whole messages stand on one line
 """Experiments: what is read, and that everything wrong is told at once, where it is."""
 
 from pathlib import Path

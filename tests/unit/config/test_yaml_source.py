@@ -1,6 +1,7 @@
 """YAML as plain data: what is read, what is refused, and where it stands."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,7 @@ def test_an_alias_bomb_is_refused_before_it_expands() -> None:
     names = "abcdefghij"
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     lines += [
-        f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]"
-        for before, name in zip(names, names[1:], strict=False)
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]" for before, name in pairwise(names)
     ]
     source, problems = read("\n".join(lines))
     assert source is None

@@ -27,6 +27,13 @@ function titled(title, value, level = "h3") {
   return [element(level, { textContent: title }), textBlock(value)];
 }
 
+/** An input: one block per field where it is a flat record of texts, else its JSON. */
+function inputView(input) {
+  const fields = input && typeof input === "object" && !Array.isArray(input) ? Object.entries(input) : [];
+  if (!fields.length || fields.some(([, value]) => typeof value !== "string")) return titled("input", input);
+  return fields.flatMap(([name, value]) => titled(`input: ${name.slice(0, 80)}`, value));
+}
+
 function callLines(calls) {
   return calls === null ? null : calls.map(([name, given]) => `${name}(${JSON.stringify(given)})`).join("\n") || "none";
 }
@@ -95,13 +102,15 @@ class Detail {
       this.marked = box.checked;
       this.show(...this.last);
     });
-    this.note = element("span", { textContent: "" });
+    this.note = element("span");
+    const next = button("→", "Next example", () => on.step(1));
+    next.autofocus = true;
     this.bar = element("div", { className: "bar" },
       this.title, this.where, element("span", { className: "grow" }),
       element("label", {}, box, " ", this.note),
       button("copy as JSON", "Copy this example as JSON", () => this.copy()),
       button("←", "Previous example", () => on.step(-1)),
-      button("→", "Next example", () => on.step(1)),
+      next,
       button("✕", "Close", () => dialog.close()));
     this.content = element("div", { className: "content" });
     dialog.append(this.bar, this.content);
@@ -126,11 +135,11 @@ class Detail {
     this.title.textContent = index.ids[number];
     this.where.textContent = position >= 0 ? `${position + 1} of ${total}` : "";
     this.note.textContent = `mark what differs from ${index.variants[against]}`;
-    const order = [against, ...[...index.variants.keys()].filter((variant) => variant !== against)];
+    const order = [...new Set([against, state.a, ...index.variants.keys()])];
     const facts = [...example.slices, ...(example.cluster ? [`cluster ${example.cluster}`] : []), ...(example.abstain === null ? [] : [example.abstain ? "should abstain" : "should answer"])];
     this.content.replaceChildren(
       element("p", { className: "chips" }, ...facts.map((fact) => element("span", { textContent: fact }))),
-      ...titled("input", example.input),
+      ...inputView(example.input),
       ...titled("target", example.target),
       ...titled("evidence wanted", example.evidence?.join("\n") ?? null),
       ...titled("tool calls wanted", callLines(example.calls)),

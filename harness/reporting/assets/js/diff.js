@@ -51,12 +51,25 @@ function longestCommon(a, b) {
   return runs;
 }
 
-/** Neighbouring runs of one kind as one. */
+/** Neighbouring runs as one; white space between two changes belongs to the change. */
 function joined(runs) {
   const result = [];
-  for (const [kind, word] of runs) {
-    if (result.length && result.at(-1)[0] === kind) result.at(-1)[1] += word;
-    else result.push([kind, word]);
-  }
+  let removed = "";
+  let added = "";
+  const flush = () => {
+    if (removed) result.push(["del", removed]);
+    if (added) result.push(["ins", added]);
+    removed = added = "";
+  };
+  runs.forEach(([kind, word], i) => {
+    const between = kind === "same" && (removed || added) && !word.trim() && runs[i + 1] && runs[i + 1][0] !== "same";
+    if (kind === "del" || between) removed += word;
+    if (kind === "ins" || between) added += word;
+    if (kind !== "same" || between) return;
+    flush();
+    if (result.length && result.at(-1)[0] === "same") result.at(-1)[1] += word;
+    else result.push(["same", word]);
+  });
+  flush();
   return result;
 }

@@ -23,7 +23,7 @@ function matrixCell(cell, name) {
   }
   const value = element("data", { value: cell.value === null ? "" : String(cell.value), textContent: cell.text });
   const link = element("a", { href: cell.link }, value);
-  if (cell.delta || cell.symbol) link.append(" ", element("span", { className: "delta", textContent: cell.symbol + cell.delta }));
+  if (cell.delta || cell.symbol) link.append(" ", element("span", { className: "delta", textContent: cell.delta ? `${cell.symbol} ${cell.delta}` : cell.symbol }));
   made.append(link);
   return made;
 }
