@@ -9,7 +9,7 @@ from harness.config.findings import Findings
 from harness.config.readers import is_textual, read_rows
 from harness.config.rows import Columns, RowError, identifier, identifiers, kind, tool_calls
 from harness.core.example import Example
-from harness.core.values import JsonValue
+from harness.core.values import ABSENT, JsonValue
 
 _FIELDS = (
     "id", "input", "target", "slices", "cluster", "evidence", "tool_calls", "abstain", "metadata",
@@ -72,8 +72,7 @@ def as_json(example: Example) -> dict[str, JsonValue]:
 
 
 def _example(row: dict[str, JsonValue], input_fields: Sequence[str]) -> Example:
-    if "id" not in row:
-        raise RowError("the id is missing")
+    example_id = identifier(row.get("id", ABSENT), "the id")
     if "input" not in row:
         raise RowError("the input is missing", "an input that must stay untold can be null")
     given = row["input"]
@@ -84,7 +83,7 @@ def _example(row: dict[str, JsonValue], input_fields: Sequence[str]) -> Example:
     if abstain is not None and not isinstance(abstain, bool):
         raise RowError(f"abstain must be true or false, not {kind(abstain)}")
     return Example(
-        id=identifier(row["id"], "the id"),
+        id=example_id,
         input=given,
         target=row.get("target"),
         slices=_slices(row.get("slices")),

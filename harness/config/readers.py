@@ -63,8 +63,9 @@ def parse_json(text: str) -> JsonValue:
 
 
 def _read_jsonl(path: Path, findings: Findings) -> Iterator[Row]:
-    for number, line in _lines(path, findings):
-        if not line.strip():
+    for number, ended in _lines(path, findings):
+        line = ended.rstrip()  # else broken JSON would be placed on the next line
+        if not line:
             continue
         try:
             value = parse_json(line)

@@ -25,7 +25,7 @@ from harness.core.record import (
     Status,
     Usage,
 )
-from harness.core.values import JsonValue, fingerprint
+from harness.core.values import JsonValue, fingerprint, look_up
 
 _FIELDS = (
     "id", "output", "repeat", "latency_s", "cost_usd", "error", "status", "usage", "tool_calls",
@@ -103,11 +103,9 @@ def _read(
     for line, row in read_rows(variant.file, findings):
         n_rows += 1
         try:
-            ours = columns.ours(row)
-            if "id" not in ours:
-                raise RowError("the id is missing")
-            example_id = identifier(ours["id"], "the id")
+            example_id = identifier(look_up(row, variant.fields.get("id", "id")), "the id")
             lines.setdefault(example_id, []).append(line)
+            ours = columns.ours(row)
             record = _record(variant.id, example_id, ours)
         except RowError as error:
             findings.add(line, str(error), error.hint)
@@ -189,7 +187,7 @@ def _record(variant: str, example_id: str, row: dict[str, JsonValue]) -> Record:
 def _outcome(row: Mapping[str, JsonValue]) -> Outcome:
     """An answer, or whose fault it is that there is none."""
     status, error, output = row.get("status"), row.get("error"), row.get("output")
-    if status is not None and status not in set(Status):
+    if status is not None and status not in list(Status):
         hint = did_you_mean(str(status), Status)
         raise RowError(f"the status must be one of {listed(Status)}", hint)
     if error is not None and error != "":

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.config.readers import parse_json
-from harness.core.values import ABSENT, JsonValue, ToolCall, look_up
+from harness.core.values import ABSENT, Absent, JsonValue, ToolCall, look_up
 
 UNPARSED = "__unparsed__"
 """The one argument of a recorded call whose arguments were not a JSON object."""
@@ -77,7 +77,7 @@ class Columns:
         return result
 
 
-def identifier(value: JsonValue, what: str) -> str:
+def identifier(value: JsonValue | Absent, what: str) -> str:
     """An id as text: text that is not empty, or a whole number.
 
     Raises:
@@ -85,6 +85,8 @@ def identifier(value: JsonValue, what: str) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if value is ABSENT:
+        raise RowError(f"{what} is missing")
     if not isinstance(value, str):
         raise RowError(f"{what} must be text, not {kind(value)}")
     if not value.strip():

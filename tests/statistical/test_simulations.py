@@ -1,7 +1,7 @@
 """Simulations of known truths: coverage of the intervals, and the error rates of the gate.
 
-Each cell is a design (examples, cluster size, repeats, correlation) and a truth. The thresholds are the
-project's promise (docs/statistics.md), checked in every cell and on average.
+Each cell is a design (examples, cluster size, repeats, correlation) and a truth. The thresholds
+are the project's promise (docs/statistics.md), checked in every cell and on average.
 """
 
 import numpy as np

@@ -58,12 +58,18 @@ async function loadExample(index, number) {
 async function searchEverything(index, query, progress) {
   const escaped = JSON.stringify(query).slice(1, -1).toLowerCase();
   const found = new Set();
-  for (let chunk = 0; chunk < index.chunks.length; chunk += 1) {
-    const lines = (await unpack(`chunk-${chunk}`)).toLowerCase().split("\n");
+  const total = index.chunks.length;
+  const ahead = new Map(); // a few chunks are unpacked (off this thread) while one is read
+  for (let chunk = 0; chunk < total; chunk += 1) {
+    for (let next = chunk; next < Math.min(chunk + 4, total); next += 1) {
+      if (!ahead.has(next)) ahead.set(next, unpack(`chunk-${next}`));
+    }
+    const lines = (await ahead.get(chunk)).toLowerCase().split("\n");
+    ahead.delete(chunk);
     for (let i = 0; i < lines.length; i += 2) {
       if (lines[i].includes(escaped)) found.add(index.chunks[chunk] + i / 2);
     }
-    progress((chunk + 1) / index.chunks.length);
+    progress((chunk + 1) / total);
   }
   return found;
 }
