@@ -1,10 +1,8 @@
 """Controlled comparison of LLM systems: paired, with intervals, and a verdict for CI.
 
-    import harness
-
-    run = harness.run("configs/quickstart.yaml")  # or harness.load_run("reports/quickstart/latest")
-    run.comparison.conclusion                     # what to do, and which figures decided
-    run.pairs                                     # pandas frames: .trials, .scores, .pairs
+`harness.run("configs/quickstart.yaml")` runs an experiment; `harness.load_run("quickstart")` takes
+a finished one. Either gives a `Run`: `.comparison` holds all figures, `.trials`, `.scores` and
+`.pairs` are pandas frames.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
     from importlib.metadata import version as _version
 
     from harness.errors import InputError as InputError
-    from harness.experiment import Run as Run
-    from harness.experiment import load_run as load_run
-    from harness.experiment import run_config as run
+    from harness.experiment.frames import Run as Run
+    from harness.experiment.frames import load_run as load_run
+    from harness.experiment.run import run_config as run
 
     __version__ = _version("harness")
 
@@ -25,9 +23,9 @@ __all__ = ["InputError", "Run", "__version__", "load_run", "run"]
 
 _HOMES = {
     "InputError": ("harness.errors", "InputError"),
-    "Run": ("harness.experiment", "Run"),
-    "load_run": ("harness.experiment", "load_run"),
-    "run": ("harness.experiment", "run_config"),
+    "Run": ("harness.experiment.frames", "Run"),
+    "load_run": ("harness.experiment.frames", "load_run"),
+    "run": ("harness.experiment.run", "run_config"),
 }
 
 

@@ -568,3 +568,136 @@ def _cost(variant: str, shape: Shape, i: int) -> CostEstimate:
         total_usd=mean * shape.n,
         per_correct_usd=mean / shape.rates[i] if i < len(shape.rates) else None,
     )
+
+
+def golden_run() -> RunData:
+    """A run whose every figure is written here by hand, for texts that are compared whole."""
+    base = make_run(Shape(n=12, failures=False))
+    figures = {
+        ("correct", ALL): (1319, 0.2168, 0.3904, 0.1736, 0.147, 0.2, "better", 293, 64),
+        ("correct", "steps=8"): (41, 0.1, 0.12, 0.02, -0.08, 0.12, "no_evidence", 5, 4),
+        ("overlap.1", ALL): (1319, 0.6, 0.55, -0.05, -0.07, -0.03, "worse", 300, 500),
+        ("overlap.1", "steps=8"): (7, 0.5, 0.4, -0.1, None, None, "too_few", 2, 3),
+    }
+    scores, pairs = [], []
+    for (metric, name), (
+        n,
+        low,
+        high,
+        diff,
+        diff_low,
+        diff_high,
+        finding,
+        wins,
+        losses,
+    ) in figures.items():
+        for variant, mean in (("a", low), ("b", high)):
+            scores.append(
+                ScoreEstimate(
+                    variant=variant,
+                    metric=metric,
+                    slice=name,
+                    n=n,
+                    n_missing=0,
+                    mean=mean,
+                    standard_error=0.01,
+                    ci_low=mean - 0.02,
+                    ci_high=mean + 0.02,
+                    method="golden",
+                )
+            )
+        pairs.append(
+            PairEstimate(
+                candidate="b",
+                baseline="a",
+                metric=metric,
+                slice=name,
+                n=n,
+                n_missing=3,
+                diff=diff,
+                standard_error=0.01,
+                ci_low=diff_low,
+                ci_high=diff_high,
+                method="golden",
+                p_value=0.001,
+                p_adjusted=0.002 if finding != "no_evidence" else 0.8,
+                test="golden",
+                family="primary" if metric == "correct" else "exploratory",
+                wins=wins,
+                ties=n - wins - losses,
+                losses=losses,
+                win_rate=0.58,
+                win_rate_ci_low=0.55,
+                win_rate_ci_high=0.61,
+                mde=0.04,
+                finding=finding,
+            )
+        )
+    comparison = base.comparison.model_copy(
+        update={
+            "scores": tuple(scores),
+            "pairs": tuple(pairs),
+            "losses": (),
+            "classes": (),
+            "confusion": (),
+            "evalset": EvalSetSummary(
+                name="golden", sha256="0123456789ab" * 5 + "cdef", n_examples=1319
+            ),
+            "slices": (
+                SliceSummary(id=ALL, n_examples=1319),
+                SliceSummary(id="steps=8", n_examples=41),
+            ),
+            "variants": (
+                VariantSummary(
+                    id="a",
+                    fingerprint="aa",
+                    n_trials=1319,
+                    n_system_failures=4,
+                    n_infrastructure_failures=0,
+                ),
+                VariantSummary(
+                    id="b",
+                    fingerprint="bb",
+                    n_trials=1319,
+                    n_system_failures=0,
+                    n_infrastructure_failures=3,
+                    error_kinds={"timeout": 2, "429": 1},
+                ),
+            ),
+            "latency": (
+                LatencyEstimate(
+                    variant="a",
+                    path="recorded",
+                    slice=ALL,
+                    n=1319,
+                    p50_s=0.41,
+                    p50_ci_low_s=0.4,
+                    p50_ci_high_s=0.42,
+                    p95_s=0.92,
+                    p95_ci_low_s=0.88,
+                    p95_ci_high_s=1.0,
+                ),
+            ),
+            "cost": (
+                CostEstimate(
+                    variant="a",
+                    slice=ALL,
+                    n=1319,
+                    mean_usd=0.00031,
+                    ci_low_usd=0.0003,
+                    ci_high_usd=0.00032,
+                    total_usd=0.41,
+                    per_correct_usd=0.0014,
+                ),
+            ),
+            "conclusion": Conclusion(
+                kind="ship", variant="b", metric="correct", because=(("b", "correct", ALL),)
+            ),
+            "warnings": (
+                "retrieval and model differ together, so their effects cannot be told apart",
+            ),
+        }
+    )
+    return replace(
+        base, comparison=comparison, manifest={"name": "golden", "finished": "2026-11-20T10:00:00Z"}
+    )

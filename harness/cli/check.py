@@ -12,7 +12,7 @@ import typer
 from harness.cli.output import say, say_json, warn
 
 if TYPE_CHECKING:
-    from harness.experiment import Check
+    from harness.experiment.check import Check
 
 
 def check(
@@ -20,7 +20,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Validate an experiment; forecast what it can show."""
-    from harness.experiment import check_experiment
+    from harness.experiment.check import check_experiment
 
     checked = check_experiment(config)
     for text in checked.warnings:

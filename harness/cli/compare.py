@@ -19,7 +19,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare the variants of several runs of one frozen set."""
-    from harness.experiment import compare_runs
+    from harness.experiment.merge import compare_runs
     from harness.storage.find import find_run
 
     folders = [find_run(run) for run in runs]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.cli.output import say, say_json, say_raw, warn
 
 if TYPE_CHECKING:
-    from harness.experiment import Run
+    from harness.experiment.frames import Run
 
 
 def print_finished(run: Run, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def gate(
 
     Exit codes: 0 pass, 1 regression, 4 inconclusive, 2 wrong input.
     """
-    from harness.experiment import gate_run
+    from harness.experiment.gate import gate_run
     from harness.storage.find import find_baseline, find_run
 
     judged = gate_run(find_run(run), None if baseline is None else find_baseline(baseline), policy)

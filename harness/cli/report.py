@@ -32,7 +32,8 @@ def report(
 
     Writes the run folder's page anew and prints where it is, or prints another form of it.
     """
-    from harness.experiment import load_run, render_again
+    from harness.experiment.frames import load_run
+    from harness.experiment.renderings import render_again
     from harness.reporting import junit, markdown
 
     found = load_run(run)

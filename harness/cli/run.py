@@ -39,7 +39,8 @@ def run(
     ] = False,
 ) -> None:
     """Compare an experiment's variants; write a run folder."""
-    from harness.experiment import Options, run_experiment
+    from harness.experiment.prepare import Options
+    from harness.experiment.run import run_experiment
 
     named = None if variants is None else tuple(name.strip() for name in variants.split(","))
     options = Options(

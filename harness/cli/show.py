@@ -24,7 +24,7 @@ def show(
     """Print one example with every variant's answer and scores."""
     from harness.config.suggest import did_you_mean
     from harness.errors import InputError, Problem
-    from harness.experiment import load_run
+    from harness.experiment.frames import load_run
 
     found = load_run(run)
     examples = {example.id: index for index, example in enumerate(found.data.examples)}

@@ -194,7 +194,7 @@ class ExperimentFile(FileModel):
     ]
     """The confirmatory family: metrics, or {metric, slice}. The rest is exploratory."""
     statistics: Statistics = Statistics()
-    """How the figures are computed."""
+    """Confidence, resamples, and when there is too little data for a finding."""
     gate: (
         Annotated[
             Annotated[Text, Tag("<text>")] | Annotated[GatePolicy, Tag("<mapping>")],

@@ -35,8 +35,8 @@ _STATUS = {Status.OK: 0, Status.SYSTEM_FAILURE: 1, Status.INFRASTRUCTURE_FAILURE
 
 
 def pack(text: str) -> str:
-    """`text` as base64 of gzip of UTF-8. Level 6: 9 costs twice the time for 1 % less."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)).decode(
+    """`text` as base64 of gzip of UTF-8. Level 5 is a third faster than 6 for 2 % more."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=5, mtime=0)).decode(
         "ascii"
     )
 

@@ -145,6 +145,7 @@ def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
         _stopped(f"{formats.p_value(pairs[0].p_adjusted)}; {_tally(pairs[0])}") for _ in pairs[:1]
     ]
     reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in pairs[1:]]
+    reasons += _other_losses(name, figures)
     reasons += _other_gains(name, figures)
     return Headline(f"Ship {name}", "good", said, tuple(_capital(reason) for reason in reasons))
 
@@ -156,6 +157,23 @@ def _keep(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
         return Headline(badge, "plain", f"Keep {name}. {sentences[0]}")
     said = f"Keep {name}. No other variant can be shown to be better without a loss elsewhere."
     return Headline(badge, "plain", said, tuple(sentences))
+
+
+def _other_losses(shipped: str, figures: Figures) -> list[str]:
+    """What the shipped variant certainly loses beside the primary figures: a price to know of."""
+    lost = [
+        f"{_metric(pair)}{'' if pair.slice == ALL else f' in {one_line(pair.slice)}'} "
+        f"({figures.scale(pair.metric).difference(pair.diff)})"
+        for pair in figures.comparison.pairs
+        if pair.finding == "worse"
+        and pair.family == "exploratory"
+        and one_line(pair.candidate) == shipped
+        and pair.baseline == figures.comparison.baseline
+    ]
+    if not lost:
+        return []
+    more = f" and {formats.plural(len(lost) - 3, 'more figure')}" if len(lost) > 3 else ""
+    return [f"Certainly worse outside the primary figures: {', '.join(lost[:3])}{more}."]
 
 
 def _other_gains(shipped: str, figures: Figures) -> list[str]:

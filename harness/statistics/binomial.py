@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-EXACT_BELOW_N = 50
+EXACT_BELOW_N = 100
 EXACT_BELOW_EVENTS = 3
 """Smaller samples, and fewer successes or failures than this, take the exact interval."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -112,20 +113,34 @@ def make_project(folder: Path, n: int = 40) -> Project:
     return project
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A project of 40 examples, frozen."""
-    made = make_project(tmp_path)
+@pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A frozen project to copy."""
+    made = make_project(tmp_path_factory.mktemp("frozen"))
     made.freeze()
     return made
 
 
 @pytest.fixture
-def large_project(tmp_path: Path) -> Project:
+def project(frozen: Project, tmp_path: Path) -> Project:
+    """A project of 40 examples, frozen, to change at will."""
+    shutil.copytree(frozen.folder, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def frozen_large(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A frozen project of many examples to copy."""
+    made = make_project(tmp_path_factory.mktemp("large"), n=20_000)
+    made.freeze()
+    return made
+
+
+@pytest.fixture
+def large_project(frozen_large: Project, tmp_path: Path) -> Project:
     """A project whose run takes long enough to be stopped in the middle, frozen."""
-    made = make_project(tmp_path, n=20_000)
-    made.freeze()
-    return made
+    shutil.copytree(frozen_large.folder, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ CONFIGS = {
     "unknown key": ("repeats: 1", "repeat: 1", ("toy.yaml:7:1", "did you mean 'repeats'?")),
     "duplicate key": ("repeats: 1", "repeats: 1\nrepeats: 2", ("toy.yaml:8:1", "repeats")),
     "variant named twice": ("id: new", "id: old", ("toy.yaml:6:10", "old")),
-    "baseline is no variant": ("baseline: old", "baseline: olf", ("toy.yaml:3:11", "'old'")),
+    "baseline is no variant": ("baseline: old", "baseline: ol", ("toy.yaml:3:11", "'old'")),
     "unknown scorer": ("use: exact_match", "use: exactmatch", (":9:24", "'exact_match'")),
     "unknown metric": ("primary: [correct]", "primary: [corect]", (":10:11", "'correct'")),
     "unknown slice": (
@@ -43,18 +43,23 @@ CONFIGS = {
         ("toy.yaml:7:54", "parity=none"),
     ),
     "missing recording": ("../recordings/new.jsonl", "../recordings/nwe.jsonl", ("'new.jsonl'",)),
-    "missing eval set": ("../evalsets/toy", "../evalsets/tyo", ("toy.yaml:2:10", "'toy'")),
+    "missing eval set": ("../evalsets/toy", "../evalsets/toyy", ("toy.yaml:2:10", "'toy'")),
     "infinity": ("repeats: 1", "repeats: .inf", ("toy.yaml:7:10",)),
     "name that leaves the folder": ("name: toy", "name: ../toy", ("toy.yaml:1:7",)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CONFIGS)
-@pytest.mark.parametrize("command", ["run", "check"])
-def test_config(project: Any, case: str, command: str) -> None:
+def test_config(project: Any, case: str) -> None:
     old, new, told = CONFIGS[case]
     edit(project, "configs/toy.yaml", old, new)
-    refused(project, *told, command=command)
+    refused(project, *told, command="check")
+
+
+def test_run_refuses_what_check_refuses(project: Any) -> None:
+    edit(project, "configs/toy.yaml", "repeats: 1", "repeat: 1")
+    told = refused(project, "toy.yaml:7:1", command="run")
+    assert told == refused(project, command="check")
 
 
 def test_all_problems_at_once(project: Any) -> None:

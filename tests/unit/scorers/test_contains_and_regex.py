@@ -122,7 +122,7 @@ def test_regex_mistakes_are_config_errors(options: dict[str, Any], message: str)
 
 
 def test_catastrophic_pattern_is_missing_not_wrong(ask: Any) -> None:
-    scorer = Regex(id="r", pattern=r"^(?:(\w+)\s?)*$(?<!x)y", timeout_s=0.05)
-    outcome = ask(scorer, "a" * 5_000 + "!")
-    assert outcome == Unscored("timed out")
-    assert ask(scorer, "!").value == 0
+    scorer = Regex(id="r", pattern="^(a|aa)+$", timeout_s=0.05)
+    assert ask(scorer, "a" * 5_000 + "!") == Unscored("timed out")
+    assert ask(scorer, "a!").value == 0
+    assert ask(scorer, "aaa").value == 1

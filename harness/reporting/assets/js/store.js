@@ -64,8 +64,9 @@ async function searchEverything(index, query, progress) {
     for (let next = chunk; next < Math.min(chunk + 4, total); next += 1) {
       if (!ahead.has(next)) ahead.set(next, unpack(`chunk-${next}`));
     }
-    const lines = (await ahead.get(chunk)).toLowerCase().split("\n");
+    const text = (await ahead.get(chunk)).toLowerCase();
     ahead.delete(chunk);
+    const lines = text.includes(escaped) ? text.split("\n") : [];
     for (let i = 0; i < lines.length; i += 2) {
       if (lines[i].includes(escaped)) found.add(index.chunks[chunk] + i / 2);
     }
