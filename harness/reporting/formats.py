@@ -40,13 +40,14 @@ def share(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time: `412 ms`, `1.35 s`, `135 s`."""
+    """A time: `480 µs`, `412 ms`, `1.35 s`, `135 s`."""
     if value is None:
         return UNKNOWN
     if value >= 1:
         return f"{value:.0f} s" if value >= 100 else f"{value:.2f} s"
-    milliseconds = value * 1000
-    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{number(milliseconds)} ms"
+    if 0 < value < 0.001:
+        return f"{number(value * 1e6)} µs"
+    return f"{value * 1000:.0f} ms" if value >= 0.01 else f"{number(value * 1000)} ms"
 
 
 def dollars(value: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from harness.core.comparison import Finding, PairEstimate
+from harness.core.comparison import Finding, PairEstimate, ScoreEstimate
 from harness.core.example import ALL
 from harness.core.verdict import Outcome, Verdict
 from harness.reporting import formats
@@ -80,7 +80,7 @@ def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") ->
     difference; about 1,900 more examples would settle it`.
     """
     name = subject or one_line(pair.candidate)
-    where = "" if pair.slice == ALL else f" in {one_line(pair.slice)}"
+    where = _where(pair)
     gain = figures.gain(pair)
     if pair.finding == "not_comparable" or gain is None:
         return f"{name} cannot be compared with {one_line(pair.baseline)} on {_metric(pair)}{where}"
@@ -144,7 +144,8 @@ def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
     reasons = [
         _stopped(f"{formats.p_value(pairs[0].p_adjusted)}; {_tally(pairs[0])}") for _ in pairs[:1]
     ]
-    reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in pairs[1:]]
+    others = [pair for pair in _primary_of(name, figures) if pair not in pairs[:1]]
+    reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in others]
     reasons += _other_losses(name, figures)
     reasons += _other_gains(name, figures)
     return Headline(f"Ship {name}", "good", said, tuple(_capital(reason) for reason in reasons))
@@ -155,15 +156,20 @@ def _keep(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
     badge = f"Keep {name}"
     if len(sentences) == 1:
         return Headline(badge, "plain", f"Keep {name}. {sentences[0]}")
-    said = f"Keep {name}. No other variant can be shown to be better without a loss elsewhere."
+    conclusion, where = figures.comparison.conclusion, figures.lead_slice
+    metric = one_line(conclusion.metric) + ("" if where == ALL else f" in {one_line(where)}")
+    said = f"Keep {name}. No other variant is certainly better on {metric}."
     return Headline(badge, "plain", said, tuple(sentences))
+
+
+def _primary_of(shipped: str, figures: Figures) -> list[PairEstimate]:
+    return [pair for pair in figures.primary_pairs() if one_line(pair.candidate) == shipped]
 
 
 def _other_losses(shipped: str, figures: Figures) -> list[str]:
     """What the shipped variant certainly loses beside the primary figures: a price to know of."""
     lost = [
-        f"{_metric(pair)}{'' if pair.slice == ALL else f' in {one_line(pair.slice)}'} "
-        f"({figures.scale(pair.metric).difference(pair.diff)})"
+        f"{_metric(pair)}{_where(pair)} ({figures.scale(pair.metric).difference(pair.diff)})"
         for pair in figures.comparison.pairs
         if pair.finding == "worse"
         and pair.family == "exploratory"
@@ -180,7 +186,8 @@ def _other_gains(shipped: str, figures: Figures) -> list[str]:
     """The other candidates on the deciding metric, so that nobody has to wonder."""
     comparison = figures.comparison
     others = [v for v in figures.candidates if one_line(v) != shipped]
-    pairs = [figures.pair(v, comparison.baseline, comparison.conclusion.metric) for v in others]
+    metric, where = comparison.conclusion.metric, figures.lead_slice
+    pairs = [figures.pair(v, comparison.baseline, metric, where) for v in others]
     return [_stopped(pair_sentence(pair, figures)) for pair in pairs if pair]
 
 
@@ -200,12 +207,12 @@ def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
 def _single(figures: Figures) -> Headline:
     conclusion = figures.comparison.conclusion
     name, scale = one_line(conclusion.variant), figures.scale(conclusion.metric)
-    score = figures.score(conclusion.variant, conclusion.metric)
+    score = figures.score(conclusion.variant, conclusion.metric, figures.lead_slice)
     said = f"One variant, so nothing to compare. {name}"
     if score is None or score.mean is None:
         return Headline("One variant", "plain", f"{said} has no score on the primary metric.")
     between = scale.between(score.ci_low, score.ci_high)
-    value = f"{scale.value(score.mean)} on {one_line(conclusion.metric)}"
+    value = f"{scale.value(score.mean)} on {_metric(score)}{_where(score)}"
     return Headline("One variant", "plain", f"{said}: {value}{between and ', ' + between}.")
 
 
@@ -238,8 +245,12 @@ def _tally(pair: PairEstimate) -> str:
     return f"it does better on {wins} examples, worse on {losses} and the same on {ties}"
 
 
-def _metric(pair: PairEstimate) -> str:
-    return one_line(pair.metric)
+def _metric(figure: PairEstimate | ScoreEstimate) -> str:
+    return one_line(figure.metric)
+
+
+def _where(figure: PairEstimate | ScoreEstimate) -> str:
+    return "" if figure.slice == ALL else f" in {one_line(figure.slice)}"
 
 
 def _stopped(text: str) -> str:

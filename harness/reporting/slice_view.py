@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.core.comparison import Comparison, PairEstimate
+from harness.core.comparison import Comparison, LossShare, PairEstimate
 from harness.core.example import ALL
 from harness.reporting import formats
 from harness.reporting.figures import Figures
@@ -84,7 +84,9 @@ def loss_rows(figures: Figures, links: Links) -> tuple[LossRow, ...]:
     shares = [
         share
         for share in figures.comparison.losses
-        if share.slice != ALL and share.share_of_losses > share.share_of_examples
+        if share.slice != ALL
+        and share.share_of_losses > share.share_of_examples
+        and _n_losses(share, figures) >= figures.comparison.settings.min_examples
     ]
     shares.sort(key=lambda share: share.share_of_examples - share.share_of_losses)
     return tuple(
@@ -129,6 +131,12 @@ def _certain_first(pair: PairEstimate, figures: Figures) -> float | None:
 def _loss(pair: PairEstimate, figures: Figures) -> float:
     gain = figures.gain(pair)
     return 0.0 if gain is None else gain
+
+
+def _n_losses(share: LossShare, figures: Figures) -> int:
+    """A candidate's losses on all examples: the shares of a handful mean nothing."""
+    pair = figures.pair(share.candidate, share.baseline, share.metric)
+    return pair.losses if pair else 0
 
 
 def _slice_row(

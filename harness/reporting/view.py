@@ -47,7 +47,7 @@ def build_view(run: RunData) -> View:
         notes=tuple(_notes(figures)),
         confidence=f"{100 * comparison.settings.confidence:g}%",
         baseline=one_line(comparison.baseline),
-        metric=one_line(metric),
+        metric=f"{one_line(metric)}{_within(figures.lead_slice)}",
         variants=tuple(
             _variant_row(index, variant, metric, figures, links)
             for index, variant in enumerate(comparison.variants)
@@ -84,8 +84,14 @@ def _facts(run: RunData) -> tuple[str, ...]:
         facts.append(f"{formats.count(run.scores.n_repeats)} repeats")
     finished = run.manifest.get("finished")
     if finished:
-        facts.append(one_line(finished))
+        facts.append(_when(one_line(finished)))
     return (*facts, f"run {one_line(run.run_id)}")
+
+
+def _when(iso: str) -> str:
+    """A time in UTC as people write it; anything else as it stands."""
+    is_utc = iso.endswith(("Z", "+00:00")) and len(iso) >= 17
+    return f"{iso[:16].replace('T', ' ')} UTC" if is_utc else iso
 
 
 def _notes(figures: Figures) -> Iterator[str]:
@@ -135,7 +141,8 @@ def _variant_row(
     index: int, variant: VariantSummary, metric: str, figures: Figures, links: Links
 ) -> VariantRow:
     baseline = figures.comparison.baseline
-    pair = None if variant.id == baseline else figures.pair(variant.id, baseline, metric)
+    where = figures.lead_slice
+    pair = None if variant.id == baseline else figures.pair(variant.id, baseline, metric, where)
     latency, cost = figures.latency(variant.id), figures.cost(variant.id)
     failures = f"{formats.count(variant.n_system_failures)} of {formats.count(variant.n_trials)}"
     return VariantRow(
@@ -143,7 +150,7 @@ def _variant_row(
         id=one_line(variant.id),
         label=one_line(variant.label, 200),
         is_baseline=variant.id == baseline,
-        quality=_score(variant.id, metric, figures),
+        quality=_score(variant.id, metric, figures, where),
         difference=pair_row(pair, figures, links) if pair else None,
         p50=_time(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s)
         if latency
@@ -161,8 +168,12 @@ def _variant_row(
     )
 
 
-def _score(variant: str, metric: str, figures: Figures) -> Quantity:
-    score, scale = figures.score(variant, metric), figures.scale(metric)
+def _within(slice_id: str) -> str:
+    return "" if slice_id == ALL else f" in {one_line(slice_id)}"
+
+
+def _score(variant: str, metric: str, figures: Figures, where: str = ALL) -> Quantity:
+    score, scale = figures.score(variant, metric, where), figures.scale(metric)
     if score is None or score.mean is None:
         return Quantity()
     interval = scale.interval(score.ci_low, score.ci_high)

@@ -28,7 +28,7 @@ def test_dollars(value: float | None, text: str) -> None:
     ("value", "text"),
     [
         (0.412, "412 ms"),
-        (0.0004, "0.400 ms"),
+        (0.0004, "400 µs"),
         (1.35, "1.35 s"),
         (135.0, "135 s"),
         (None, "unknown"),

@@ -26,7 +26,7 @@ def score(
     return dict(scorer.score(Example("e", {}, target, tool_calls=gold), record))
 
 
-def shares(found: dict[str, ScoreOutcome]) -> dict[str, tuple[float, float]]:
+def shares(found: dict[str, ScoreOutcome]) -> dict[str, Any]:
     return {
         name.removeprefix("t."): (one.value, one.weight)
         for name, one in found.items()

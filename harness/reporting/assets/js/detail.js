@@ -27,11 +27,11 @@ function titled(title, value, level = "h3") {
   return [element(level, { textContent: title }), textBlock(value)];
 }
 
-/** An input: one block per field where it is a flat record of texts, else its JSON. */
-function inputView(input) {
-  const fields = input && typeof input === "object" && !Array.isArray(input) ? Object.entries(input) : [];
-  if (!fields.length || fields.some(([, value]) => typeof value !== "string")) return titled("input", input);
-  return fields.flatMap(([name, value]) => titled(`input: ${name.slice(0, 80)}`, value));
+/** An input or a target: a block per field where it is a flat record of texts, else its JSON. */
+function recordView(title, value) {
+  const fields = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
+  if (!fields.length || fields.some(([, text]) => typeof text !== "string")) return titled(title, value);
+  return fields.flatMap(([name, text]) => titled(`${title}: ${name.slice(0, 80)}`, text));
 }
 
 function callLines(calls) {
@@ -139,8 +139,8 @@ class Detail {
     const facts = [...example.slices, ...(example.cluster ? [`cluster ${example.cluster}`] : []), ...(example.abstain === null ? [] : [example.abstain ? "should abstain" : "should answer"])];
     this.content.replaceChildren(
       element("p", { className: "chips" }, ...facts.map((fact) => element("span", { textContent: fact }))),
-      ...inputView(example.input),
-      ...titled("target", example.target),
+      ...recordView("input", example.input),
+      ...recordView("target", example.target),
       ...titled("evidence wanted", example.evidence?.join("\n") ?? null),
       ...titled("tool calls wanted", callLines(example.calls)),
       ...(example.metadata ? [element("details", {}, element("summary", { textContent: "metadata" }), textBlock(example.metadata))] : []),

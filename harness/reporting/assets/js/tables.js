@@ -11,7 +11,7 @@ function chooseMatrix(select, table, matrices, variants) {
 function matrixRow(row, variants) {
   const heading = element("th", { scope: "row" }, element("bdi", { textContent: row.name }));
   if (row.n) heading.append(" ", element("small", { textContent: `n ${row.n}` }));
-  if (row.note) heading.append(element("br"), element("small", { className: "soft", textContent: row.note }));
+  if (row.note) heading.append(" ", element("small", { className: "note", textContent: row.note }));
   return element("tr", {}, heading, ...row.cells.map((cell, i) => matrixCell(cell, variants[i])));
 }
 
