@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -31,15 +32,16 @@ from harness.core.comparison import (
 from harness.core.example import ALL, Example, slice_members
 from harness.core.record import Answer, AnswerPath, Failure, Record, Usage
 from harness.core.run import RunData
-from harness.core.score import Metric, MetricScores, ScoreTable, Unscored
+from harness.core.score import FloatArray, Metric, MetricScores, ScoreTable, Unscored
 from harness.core.values import ToolCall
-from harness.core.verdict import RuleResult, Verdict
+from harness.core.verdict import Outcome, RuleResult, Verdict
 
-_WORDS = (
+_PROSE = (
     "the customer may return an unopened kit within thirty days of delivery if the seal is whole "
     "and a receipt is shown to our support desk which answers between nine and five on weekdays "
     "total price eggs sells market every day remaining makes dollars per fresh duck bakes muffins"
-).split()
+)
+_WORDS = _PROSE.split()
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ def make_run(shape: Shape = Shape()) -> RunData:
     return RunData(manifest, examples, records, table, comparison)
 
 
-def verdict(run: RunData, outcome: str = "fail") -> Verdict:
+def verdict(run: RunData, outcome: Outcome = "fail") -> Verdict:
     """A gate's verdict over `run` with a rule of every outcome up to the given one."""
-    base = {"metric": "correct", "n": 60, "p_violation": 0.2}
+    base: dict[str, Any] = {"metric": "correct", "n": 60, "p_violation": 0.2}
     rules = [
         RuleResult(
             rule="correct on all",
@@ -407,13 +409,14 @@ def _conclusion(table: ScoreTable, pairs: Sequence[PairEstimate]) -> Conclusion:
     )
 
 
-def _means(scores: MetricScores, variant: int, rows: Sequence[int]) -> np.ndarray:
+def _means(scores: MetricScores, variant: int, rows: Sequence[int]) -> FloatArray:
     picked = scores.value[variant][list(rows)]
     known = ~np.isnan(picked)
     total = np.where(known, picked, 0.0).sum(axis=1)
-    return np.divide(
+    means: FloatArray = np.divide(
         total, known.sum(axis=1), out=np.full(len(picked), np.nan), where=known.any(axis=1)
     )
+    return means
 
 
 def _scores(
@@ -573,7 +576,7 @@ def _cost(variant: str, shape: Shape, i: int) -> CostEstimate:
 def golden_run() -> RunData:
     """A run whose every figure is written here by hand, for texts that are compared whole."""
     base = make_run(Shape(n=12, failures=False))
-    figures = {
+    figures: dict[tuple[str, str], tuple[Any, ...]] = {
         ("correct", ALL): (1319, 0.2168, 0.3904, 0.1736, 0.147, 0.2, "better", 293, 64),
         ("correct", "steps=8"): (41, 0.1, 0.12, 0.02, -0.08, 0.12, "no_evidence", 5, 4),
         ("overlap.1", ALL): (1319, 0.6, 0.55, -0.05, -0.07, -0.03, "worse", 300, 500),

@@ -11,7 +11,7 @@ import typer
 from harness.cli.finished import print_finished
 
 
-def run(
+def run(  # noqa: PLR0917  flags, not positions
     config: Annotated[Path, typer.Argument(help="The experiment: configs/NAME.yaml.")],
     limit: Annotated[
         int | None,

@@ -48,7 +48,7 @@ def compare(subject: Subject) -> Comparison:
         metrics=tuple(_metrics(subject, table)),
         slices=tuple(_slices(subject)),
         conclusion=conclude(subject, pairs),
-        warnings=subject.warnings,
+        warnings=(*subject.warnings, *_idle_metrics(table)),
         factors=subject.factors,
         scores=tuple(score_estimates(subject, table)),
         pairs=tuple(pairs),
@@ -58,6 +58,15 @@ def compare(subject: Subject) -> Comparison:
         classes=tuple(classes),
         confusion=tuple(confusion),
     )
+
+
+def _idle_metrics(table: Sequence[Column]) -> list[str]:
+    """A warning for every metric that no example has: most often a mistyped path."""
+    return [
+        f"{column.metric.id} applies to none of the examples: check its where: and target_field:"
+        for column in table
+        if not column.applicable.any()
+    ]
 
 
 def _variants(subject: Subject) -> list[VariantSummary]:

@@ -136,7 +136,7 @@ class TrialTable:
     """What every trial took, in arrays of shape (variants, examples, repeats).
 
     `status` holds 0 ok, 1 system failure, 2 infrastructure failure, -1 no such trial;
-    `latency_s` and `cost_usd` are NaN where unknown; `live` tells cold (1), warm (2),
+    `latency_s` and `cost_usd` are NaN where unknown; `path` tells cold (1), warm (2),
     cached (3) and recorded (4) answers apart.
     """
 

@@ -14,14 +14,13 @@ class RuleResult(Value):
 
     `kind` is `non_inferiority` (estimate: candidate minus baseline; `limit`: minus the margin,
     or the margin where lower is better), `floor` or `ceiling` (a figure against a fixed limit),
-    `latency_ratio` or `cost_ratio` (candidate over baseline against the largest ratio allowed),
-    or `coverage`. `p_violation` is the one-sided p-value of the data if the rule just held;
-    `reason` is a sentence for people.
-    `n_needed` estimates how many examples would settle an inconclusive rule.
+    `latency_ratio` or `cost_ratio` (candidate over baseline against the largest ratio allowed).
+    `reason` is a sentence for people. `n_needed` estimates how many examples would settle an
+    inconclusive rule.
     """
 
     rule: str
-    kind: Literal["non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio", "coverage"]
+    kind: Literal["non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio"]
     metric: str
     slice: str
     n: int
@@ -29,7 +28,6 @@ class RuleResult(Value):
     ci_low: Finite | None
     ci_high: Finite | None
     limit: Finite
-    p_violation: Finite | None
     outcome: Outcome
     reason: str
     n_needed: int | None = None

@@ -22,6 +22,7 @@ from harness.errors import InputError, Problem
 from harness.ports import Scorer
 from harness.registry import build_scorers, scorer_problems
 from harness.storage.files import sha256
+from harness.storage.find import BASELINES
 
 _T = TypeVar("_T")
 
@@ -84,6 +85,9 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     options = options or Options()
     experiment = _narrowed(load_experiment(config, scorer_problems=scorer_problems), options)
     problems: list[Problem] = []
+    if experiment.name == BASELINES:  # its runs would be taken for baselines, and committed
+        where = experiment.source.where(("name",))
+        problems.append(Problem(where, f"an experiment cannot be called '{BASELINES}'"))
     scorers = tuple(build_scorers(experiment.scorers))
     evalset = _collect(problems, lambda: load_evalset(experiment.evalset_folder))
     records: list[Record] = []

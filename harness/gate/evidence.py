@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Literal
 
 from harness.core.comparison import Comparison, LatencyEstimate
-from harness.statistics.binomial import z_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +28,25 @@ class Evidence:
     gap: str = ""
     binary: bool = False
 
+    @property
+    def near_end(self) -> float | None:
+        """The interval's end that must keep the limit for the rule to hold."""
+        return self.low if self.above_is_good else self.high
+
+    @property
+    def far_end(self) -> float | None:
+        """The interval's end that must break the limit for the rule to fail."""
+        return self.high if self.above_is_good else self.low
+
     def holds_at(self, value: float, limit: float) -> bool:
-        """Whether `value` is on the right side of `limit`: a loss at the margin itself is not."""
+        """Whether `value` keeps `limit`. A loss of exactly the margin does not."""
         if self.kind == "non_inferiority":
             return value > limit if self.above_is_good else value < limit
         return value >= limit if self.above_is_good else value <= limit
 
-    def p_violation(self, limit: float, confidence: float) -> float | None:
-        """The one-sided p-value of a figure so far on the wrong side if the truth were `limit`.
-
-        From the interval: exactly (1 - confidence) / 2 where the far end touches the limit, and
-        normal around that. 1 where the estimate is on the right side.
-        """
-        far = self.high if self.above_is_good else self.low
-        if self.estimate is None or far is None:
-            return None
-        wrong = limit - self.estimate if self.above_is_good else self.estimate - limit
-        if wrong <= 0:
-            return 1.0
-        reach = abs(far - self.estimate)
-        if reach == 0:
-            return 0.0
-        return NormalDist().cdf(-wrong / reach * z_quantile(confidence))
+    def broken_at(self, value: float, limit: float) -> bool:
+        """Whether `value` lies beyond `limit`."""
+        return value < limit if self.above_is_good else value > limit
 
 
 class Figures:

@@ -22,6 +22,10 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
             return f"{figure}: all of it on the right side of {bound}."
         case "fail":
             return f"{figure}: certainly beyond {bound}."
+        case "inconclusive" if (far := evidence.far_end) is not None and evidence.broken_at(
+            far, limit
+        ):
+            return f"{figure}: beyond {bound}, but among so many rules chance can do that."
         case "inconclusive":
             return f"{figure}: the limit {bound} lies within what the data allow."
 

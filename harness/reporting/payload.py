@@ -215,10 +215,10 @@ def _primary(comparison: Comparison) -> int:
 
 
 def _preview(example: Example) -> str:
+    """The beginning of the input; of a record, its values without their names."""
     value = example.input
-    if isinstance(value, dict) and len(value) == 1:
-        value = next(iter(value.values()))
-    return one_line(value if isinstance(value, str) else as_text(value), _PREVIEW)
+    parts = value.values() if isinstance(value, dict) else (value,)
+    return one_line(" · ".join(as_text(part)[: 4 * _PREVIEW] for part in parts), _PREVIEW)
 
 
 def _statuses(run: RunData) -> list[str]:

@@ -1,5 +1,7 @@
 """The page in a real Chromium: what it shows, what it lets a reader do, what it never does."""
 
+# ruff: noqa: E501 (expressions that run in the page read better whole)
+
 from __future__ import annotations
 
 import os
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from reporting_fixtures import HOSTILE, Shape, hostile_run, make_run, verdict
 
+from harness.core.record import Answer
 from harness.core.run import RunData
 from harness.reporting import html
 from harness.reporting.formats import MINUS
@@ -111,7 +114,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 900, 390])
 @pytest.mark.parametrize("name", RUNS)
 def test_opens_in_silence_and_fits_the_screen(open_run: Open, name: str, width: int) -> None:
     opened = open_run(RUNS[name], width=width)
@@ -186,17 +189,19 @@ def test_slice_and_pair_tables_hold_the_comparison(open_run: Open) -> None:
     shown = page.evaluate(
         "[...document.querySelectorAll('#slices-table data')].map((d) => Number(d.value))"
     )
-    wanted = [s.mean for s in run.comparison.scores if s.metric == "correct"]
+    wanted = [s.mean or 0.0 for s in run.comparison.scores if s.metric == "correct"]
     assert sorted(shown) == sorted(wanted)
     pairs = page.evaluate(
         "[...document.querySelectorAll('.pairs data')].map((d) => Number(d.value))"
     )
-    assert sorted(pairs) == sorted(p.diff for p in run.comparison.pairs if p.slice == "all")
+    assert sorted(pairs) == sorted(p.diff or 0.0 for p in run.comparison.pairs if p.slice == "all")
     page.select_option("#slices-metric", label="overlap.2")
     other = page.evaluate(
         "[...document.querySelectorAll('#slices-table data')].map((d) => Number(d.value))"
     )
-    assert sorted(other) == sorted(s.mean for s in run.comparison.scores if s.metric == "overlap.2")
+    assert sorted(other) == sorted(
+        s.mean or 0.0 for s in run.comparison.scores if s.metric == "overlap.2"
+    )
 
 
 def test_a_count_opens_the_examples_behind_it(open_run: Open) -> None:
@@ -279,12 +284,12 @@ def test_an_example_opens_with_every_variant_side_by_side(open_run: Open) -> Non
     assert len(set(tops)) == 1
     text = page.text_content("#detail")
     for record in run.records:
-        if (
-            record.example_id == "ex-00003"
-            and record.variant == "prompt_only"
-            and record.status == "ok"
-        ):
-            assert record.outcome.output in text
+        if record.example_id == "ex-00003" and record.variant == "prompt_only":
+            match record.outcome:
+                case Answer(output):
+                    assert output in text
+                case failure:
+                    assert failure.error_kind in text
     assert text.count("repeat 2") == 5
     assert page.evaluate("document.querySelectorAll('#detail ins').length") > 0
     assert "doc-3  ✓ wanted" in text
@@ -298,23 +303,35 @@ def test_an_example_opens_with_every_variant_side_by_side(open_run: Open) -> Non
     assert "x=3" not in page.evaluate("location.hash")
 
 
-def test_marked_words_rebuild_both_texts(open_run: Open) -> None:
-    run = RUNS["two"]
-    number = next(
-        i
-        for i, e in enumerate(run.examples)
-        if all(r.status == "ok" for r in run.records if r.example_id == e.id)
+TEXTS = (
+    ("the same", "the same"),
+    ("one two three", "one 2 three four"),
+    ("a  b c", "a b"),
+    ("x\n\ny", "xy"),
+    ("trailing  ", "trailing"),
+    ("", "something"),
+    ("something", ""),
+    ("all other words", "nothing alike here"),
+    ("日本語 テスト", "日本語 試験 ñandú 👍🏽"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)))
+def test_marked_words_rebuild_both_texts(open_run: Open, number: int) -> None:
+    run = make_run(Shape(n=len(TEXTS), failures=False))
+    rows = {example.id: i for i, example in enumerate(run.examples)}
+    said = tuple(
+        replace(r, outcome=Answer(TEXTS[rows[r.example_id]][r.variant == "b"])) for r in run.records
     )
-    opened = open_run(run, hash_=f"#?x={number}")
+    opened = open_run(replace(run, records=said), hash_=f"#?x={number}")
     opened.until("document.querySelectorAll('.side').length === 2")
-    outputs = {
-        r.variant: r.outcome.output for r in run.records if r.example_id == run.examples[number].id
-    }  # type: ignore[union-attr]
     parts = opened.page.evaluate(
         "[...document.querySelectorAll('.side')[1].querySelector('pre').childNodes].map((n) => [n.nodeName, n.textContent])"
     )
-    assert "".join(text for kind, text in parts if kind != "INS") == outputs["a"]
-    assert "".join(text for kind, text in parts if kind != "DEL") == outputs["b"]
+    before, after = TEXTS[number]
+    assert "".join(text for kind, text in parts if kind != "INS") == before
+    assert "".join(text for kind, text in parts if kind != "DEL") == after
+    assert (before == after) == all(kind == "#text" for kind, _ in parts)
 
 
 def test_hostile_texts_run_nothing_and_are_shown_as_they_are(open_run: Open) -> None:

@@ -131,7 +131,7 @@ def project(frozen: Project, tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def frozen_large(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A frozen project of many examples to copy."""
-    made = make_project(tmp_path_factory.mktemp("large"), n=20_000)
+    made = make_project(tmp_path_factory.mktemp("large"), n=10_000)
     made.freeze()
     return made
 

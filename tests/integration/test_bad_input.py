@@ -46,6 +46,7 @@ CONFIGS = {
     "missing eval set": ("../evalsets/toy", "../evalsets/toyy", ("toy.yaml:2:10", "'toy'")),
     "infinity": ("repeats: 1", "repeats: .inf", ("toy.yaml:7:10",)),
     "name that leaves the folder": ("name: toy", "name: ../toy", ("toy.yaml:1:7",)),
+    "name of the baselines' folder": ("name: toy", "name: baselines", ("toy.yaml:1:7",)),
 }  # fmt: skip
 
 

@@ -1,4 +1,9 @@
-"""Whole texts of the renderings. After a wanted change: `HARNESS_UPDATE_GOLDEN=1 pytest` and read the diff."""
+"""Whole texts of the renderings.
+
+After a wanted change run with `HARNESS_UPDATE_GOLDEN=1` and read the diff.
+"""
+
+# ruff: noqa: S314 (the XML is our own)
 
 from __future__ import annotations
 

@@ -265,3 +265,15 @@ def test_unknown_cost_stays_unknown_and_known_cost_is_divided_by_right_answers()
         subject([metric_scores(Metric("m", binary=True), value)], cost_usd=cost)
     ).cost
     assert (partial.n, partial.total_usd, partial.per_correct_usd) == (39, None, None)
+
+
+def test_a_metric_that_applies_nowhere_is_a_warning():
+    value = np.full((2, 12, 1), np.nan)
+    scores = [
+        metric_scores(Metric("m", binary=True), np.ones((2, 12, 1))),
+        metric_scores(Metric("idle"), value, reason=np.full(value.shape, NOT_APPLICABLE)),
+    ]
+    comparison = compare(subject(scores))
+    (warning,) = comparison.warnings
+    assert warning.startswith("idle applies to none")
+    assert not [s for s in comparison.scores if s.metric == "idle"]

@@ -1,5 +1,7 @@
 """Each kind of conclusion, finding and verdict in words."""
 
+# ruff: noqa: E501 (sentences stand whole)
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,6 +12,7 @@ from reporting_fixtures import Shape, make_run, verdict
 
 from harness.core.comparison import Conclusion, PairEstimate
 from harness.core.run import RunData
+from harness.core.verdict import Outcome
 from harness.reporting.figures import Figures
 from harness.reporting.formats import MINUS
 from harness.reporting.sentences import (
@@ -159,7 +162,7 @@ def test_no_guess_of_examples_where_nothing_is_known() -> None:
     assert examples_needed(pair(finding="no_evidence", n=100, diff=0.05, mde=0.1)) == 300
 
 
-def gate(run: RunData, outcome: str) -> str:
+def gate(run: RunData, outcome: Outcome) -> str:
     return gate_headline(verdict(run, outcome)).text
 
 

@@ -108,7 +108,7 @@ class Detail {
     this.bar = element("div", { className: "bar" },
       this.title, this.where, element("span", { className: "grow" }),
       element("label", {}, box, " ", this.note),
-      button("copy as JSON", "Copy this example as JSON", () => this.copy()),
+      button("copy as JSON", "copy as JSON", () => this.copy()),
       button("←", "Previous example", () => on.step(-1)),
       next,
       button("✕", "Close", () => dialog.close()));

@@ -9,8 +9,9 @@ class ExampleList {
     this.metric = 0;
     this.drawn = new Map();
     root.style.setProperty("--columns", String(index.variants.length));
-    if (index.variants.length > 5) root.style.setProperty("--mark", "58px");
-    this.head = element("div", { className: "head", role: "row" });
+    const many = index.variants.length > 5;
+    root.style.setProperty("--mark", many ? "58px" : index.variants.length > 3 ? "92px" : "130px");
+    this.head = element("div", { className: many ? "head many" : "head", role: "row" });
     for (const name of ["id", "input", ...index.variants]) {
       this.head.append(element("span", { role: "columnheader", title: name, textContent: name }));
     }
@@ -42,7 +43,7 @@ class ExampleList {
   }
 
   rowHeight() {
-    return matchMedia("(max-width: 720px)").matches ? 84 : 36;
+    return matchMedia("(max-width: 860px)").matches ? 84 : 36;
   }
 
   draw(anew = false) {

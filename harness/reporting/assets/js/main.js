@@ -28,6 +28,7 @@ class Page {
       step: (by) => this.step(by),
       closed: () => this.state.x >= 0 && this.update({ x: -1 }),
     });
+    for (const id of ["f-a", "f-b"]) byId(id).parentElement.hidden = index.variants.length < 2;
     this.listen();
   }
 
