@@ -35,6 +35,7 @@ from harness.core.run import RunData
 from harness.core.score import FloatArray, Metric, MetricScores, ScoreTable, Unscored
 from harness.core.values import ToolCall
 from harness.core.verdict import Outcome, RuleResult, Verdict
+from harness.statistics.power import examples_to_show
 
 _PROSE = (
     "the customer may return an unopened kit within thirty days of delivery if the seal is whole "
@@ -82,7 +83,7 @@ def make_run(shape: Shape = Shape()) -> RunData:
 
 def verdict(run: RunData, outcome: Outcome = "fail") -> Verdict:
     """A gate's verdict over `run` with a rule of every outcome up to the given one."""
-    base: dict[str, Any] = {"metric": "correct", "n": 60, "p_violation": 0.2}
+    base: dict[str, Any] = {"metric": "correct", "n": 60}
     rules = [
         RuleResult(
             rule="correct on all",
@@ -97,15 +98,15 @@ def verdict(run: RunData, outcome: Outcome = "fail") -> Verdict:
             **base,
         ),
         RuleResult(
-            rule="coverage",
-            kind="coverage",
+            rule="correct on all >= 0.9",
+            kind="floor",
             slice=ALL,
             estimate=0.99,
-            ci_low=None,
-            ci_high=None,
-            limit=0.98,
+            ci_low=0.95,
+            ci_high=1.0,
+            limit=0.9,
             outcome="pass",
-            reason="99% of examples have a score",
+            reason="99% are right",
             **base,
         ),
     ]
@@ -391,7 +392,7 @@ def _comparison(
 def _conclusion(table: ScoreTable, pairs: Sequence[PairEstimate]) -> Conclusion:
     baseline = table.variants[0]
     if len(table.variants) == 1:
-        return Conclusion(kind="single", variant=baseline, metric="correct")
+        return Conclusion(kind="single", variant=baseline, metric="correct", slice=ALL)
     ours = [p for p in pairs if p.baseline == baseline and p.metric == "correct" and p.slice == ALL]
     best = max(ours, key=lambda p: p.diff or 0)
     if best.finding == "better":
@@ -399,12 +400,14 @@ def _conclusion(table: ScoreTable, pairs: Sequence[PairEstimate]) -> Conclusion:
             kind="ship",
             variant=best.candidate,
             metric="correct",
+            slice=ALL,
             because=((best.candidate, "correct", ALL),),
         )
     return Conclusion(
         kind="keep",
         variant=baseline,
         metric="correct",
+        slice=ALL,
         because=tuple((p.candidate, "correct", ALL) for p in ours),
     )
 
@@ -490,6 +493,9 @@ def _pairs(
                 win_rate_ci_low=None if rate is None else max(rate - 0.05, 0),
                 win_rate_ci_high=None if rate is None else min(rate + 0.05, 1),
                 mde=2.8 * error if error else None,
+                n_needed=examples_to_show(n, mean, 2.8 * error)
+                if error and finding == "no_evidence"
+                else None,
                 finding=finding,
             )
 
@@ -633,6 +639,7 @@ def golden_run() -> RunData:
                 win_rate_ci_low=0.55,
                 win_rate_ci_high=0.61,
                 mde=0.04,
+                n_needed=examples_to_show(n, diff, 0.04) if finding == "no_evidence" else None,
                 finding=finding,
             )
         )
@@ -694,7 +701,11 @@ def golden_run() -> RunData:
                 ),
             ),
             "conclusion": Conclusion(
-                kind="ship", variant="b", metric="correct", because=(("b", "correct", ALL),)
+                kind="ship",
+                variant="b",
+                metric="correct",
+                slice=ALL,
+                because=(("b", "correct", ALL),),
             ),
             "warnings": (
                 "retrieval and model differ together, so their effects cannot be told apart",

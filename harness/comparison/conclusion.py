@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.comparison.subject import Subject
 from harness.core.comparison import Conclusion, LossShare, PairEstimate
 from harness.core.example import ALL
+from harness.core.experiment import PrimaryFigure
 
 
 def conclude(subject: Subject, pairs: Sequence[PairEstimate]) -> Conclusion:
@@ -15,13 +16,13 @@ def conclude(subject: Subject, pairs: Sequence[PairEstimate]) -> Conclusion:
     primary = [pair for pair in pairs if pair.family == "primary"]
     leading = [p for p in primary if p.metric == lead.metric and p.slice == lead.slice]
     if len(subject.variants) == 1:
-        return Conclusion(kind="single", variant=subject.baseline, metric=lead.metric)
+        return _conclusion("single", subject.baseline, lead, [])
     thin = [pair for pair in primary if not _covered(pair, subject.analysis.coverage)]
     if thin or not leading:
-        return _conclusion("incomplete", subject.baseline, lead.metric, thin or leading)
+        return _conclusion("incomplete", subject.baseline, lead, thin or leading)
     better = sorted((p for p in leading if p.finding == "better"), key=_by_size, reverse=True)
     if not better:
-        return _conclusion("keep", subject.baseline, lead.metric, leading)
+        return _conclusion("keep", subject.baseline, lead, leading)
     worse = {
         pair.candidate: [p for p in primary if p.candidate == pair.candidate] for pair in better
     }
@@ -31,9 +32,9 @@ def conclude(subject: Subject, pairs: Sequence[PairEstimate]) -> Conclusion:
     }
     for pair in better:
         if not harmed[pair.candidate]:
-            return _conclusion("ship", pair.candidate, lead.metric, [pair])
+            return _conclusion("ship", pair.candidate, lead, [pair])
     best = better[0]
-    return _conclusion("trade_off", best.candidate, lead.metric, [best, *harmed[best.candidate]])
+    return _conclusion("trade_off", best.candidate, lead, [best, *harmed[best.candidate]])
 
 
 def loss_shares(subject: Subject, pairs: Sequence[PairEstimate]) -> list[LossShare]:
@@ -70,13 +71,14 @@ def _by_size(pair: PairEstimate) -> float:
 
 
 def _conclusion(
-    kind: str, variant: str, metric: str, because: Sequence[PairEstimate]
+    kind: str, variant: str, lead: PrimaryFigure, because: Sequence[PairEstimate]
 ) -> Conclusion:
     return Conclusion.model_validate(
         {
             "kind": kind,
             "variant": variant,
-            "metric": metric,
+            "metric": lead.metric,
+            "slice": lead.slice,
             "because": tuple((p.candidate, p.metric, p.slice) for p in because),
         }
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from harness.core.score import Aggregate, FloatArray, IntArray
 from harness.statistics.estimates import Estimate, cluster_totals, paired_estimate
 from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.statistics.permutation import mcnemar_exact, sign_flip_p_values
-from harness.statistics.power import detectable_difference
+from harness.statistics.power import detectable_difference, examples_to_show
 
 _TIE = 1e-12
+_SPENT = np.zeros(0)
+"""In place of differences that nobody reads any more: all pairs' together are large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ def pair_estimates(subject: Subject, columns: Sequence[Column]) -> list[PairEsti
     p_values: list[float | None] = []
     for name, rows in subject.slices.items():
         of_slice = list(_pairs_of_slice(subject, columns, name, rows))
-        pairs += of_slice
         p_values += _p_values(subject, of_slice, rows)
+        pairs += [replace(pair, diffs=_SPENT) for pair in of_slice]
     adjusted = _adjust(subject, pairs, p_values)
     made = [
         _finish(subject, pair, p, p_adjusted)
@@ -155,6 +157,8 @@ def _finish(
             signs, pair.clusters, 1.0, subject.analysis.confidence, binary=True
         )
     low, high = (estimate.low, estimate.high) if estimate else (None, None)
+    mde = detectable_difference(low, high, subject.analysis.confidence)
+    finding = _finding(subject, pair, p_adjusted)
     return PairEstimate(
         candidate=subject.variants[pair.candidate].id,
         baseline=subject.variants[pair.baseline].id,
@@ -177,8 +181,13 @@ def _finish(
         win_rate=(1 + win_rate.value) / 2 if win_rate else None,
         win_rate_ci_low=_half(win_rate.low) if win_rate else None,
         win_rate_ci_high=_half(win_rate.high) if win_rate else None,
-        mde=detectable_difference(low, high, subject.analysis.confidence),
-        finding=_finding(subject, pair, p_adjusted),
+        mde=mde,
+        n_needed=(
+            examples_to_show(n, estimate.value, mde)
+            if finding == "no_evidence" and estimate and mde is not None
+            else None
+        ),
+        finding=finding,
     )
 
 

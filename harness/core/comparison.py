@@ -90,7 +90,8 @@ class PairEstimate(Value):
 
     `p_adjusted` is Holm's within the primary family, else Benjamini and Hochberg's. `wins` counts
     examples on which the candidate is better by the metric's own direction. `mde` is the smallest
-    difference that this many examples would show with 80 % power.
+    difference that this many examples would show with 80 % power; `n_needed`, where there is no
+    evidence, the number of examples that would show the observed one so.
     """
 
     candidate: str
@@ -115,6 +116,7 @@ class PairEstimate(Value):
     win_rate_ci_low: Finite | None
     win_rate_ci_high: Finite | None
     mde: Finite | None
+    n_needed: int | None = None
     finding: Finding
 
 
@@ -191,12 +193,14 @@ class Conclusion(Value):
     `kind` is `ship` (a candidate is better on the first primary metric and worse on no other
     primary figure), `keep` (none is better), `trade_off` (better here, certainly worse there),
     `incomplete` (coverage below the threshold: no verdict) or `single` (nothing to compare).
-    `because` lists the pairs that decided, by candidate, metric and slice.
+    `metric` and `slice` are the first primary figure. `because` lists the pairs that decided, by
+    candidate, metric and slice.
     """
 
     kind: Literal["ship", "keep", "trade_off", "incomplete", "single"]
     variant: str
     metric: str
+    slice: str
     because: tuple[tuple[str, str, str], ...] = ()
 
 

@@ -62,7 +62,7 @@ def look_up(value: JsonValue, path: str | None) -> JsonValue | Absent:
     """
     if not path:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # dict first: asking an abstract class is slow
         if path in value:
             return value[path]
         head, _, rest = path.partition(".")

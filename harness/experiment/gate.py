@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
     baseline = _Side(reference, _baseline(reference, policy, candidate))
     verdict = decide(
         policy,
-        _comparison(candidate, baseline, policy),
+        _comparer(candidate, baseline, policy),
         policy_sha256=fingerprint(policy.model_dump(mode="json")),
         baseline_run_id=reference.run_id,
     )
@@ -133,32 +134,33 @@ def _known(name: str, run: RunData, role: str) -> str:
     raise InputError(Problem("", what, did_you_mean(name, run.scores.variants)))
 
 
-def _comparison(candidate: _Side, baseline: _Side, policy: GatePolicy) -> Comparison:
-    """The two systems compared at the policy's confidence."""
+def _comparer(
+    candidate: _Side, baseline: _Side, policy: GatePolicy
+) -> Callable[[float], Comparison]:
+    """The two systems' comparison as a function of its confidence; rules read no p-values."""
     run = candidate.run
     one = _only(run, candidate.variant)
     other = _only(baseline.run, baseline.variant)
     if baseline.variant == candidate.variant:
         other = renamed(other, {baseline.variant: f"{baseline.run.run_id}:{baseline.variant}"})
     scores = merged_scores([other.scores, one.scores])
-    analysis = replace(analysis_of(run), confidence=policy.confidence, coverage=policy.coverage)
-    return compare(
-        Subject(
-            run_id=run.run_id,
-            evalset_name=run.comparison.evalset.name,
-            evalset_sha256=run.comparison.evalset.sha256,
-            examples=run.examples,
-            baseline=scores.variants[0],
-            variants=variant_facts(other) + variant_facts(one),
-            analysis=analysis,
-            scores=scores,
-            trials=trial_table(
-                scores.variants,
-                scores.example_ids,
-                scores.n_repeats,
-                other.records + one.records,
-            ),
-        )
+    analysis = replace(analysis_of(run), coverage=policy.coverage, resamples=0)
+    trials = trial_table(
+        scores.variants, scores.example_ids, scores.n_repeats, other.records + one.records
+    )
+    subject = Subject(
+        run_id=run.run_id,
+        evalset_name=run.comparison.evalset.name,
+        evalset_sha256=run.comparison.evalset.sha256,
+        examples=run.examples,
+        baseline=scores.variants[0],
+        variants=variant_facts(other) + variant_facts(one),
+        analysis=analysis,
+        scores=scores,
+        trials=trials,
+    )
+    return lambda confidence: compare(
+        replace(subject, analysis=replace(analysis, confidence=confidence))
     )
 
 

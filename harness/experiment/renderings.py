@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from harness.core.run import RunData
 from harness.reporting import html, junit, markdown
@@ -11,10 +14,13 @@ from harness.storage.files import write_atomically
 REPORT = "report.html"
 
 
-def renderings(run: RunData) -> dict[str, str]:
-    """`report.html`, `report.md` and `junit.xml` of a run, by file name."""
+def renderings(run: RunData) -> dict[str, str | Callable[[TextIO], None]]:
+    """`report.html`, `report.md` and `junit.xml` of a run, by file name.
+
+    The page, which holds every output, is made while it is being written.
+    """
     return {
-        REPORT: html.render(run),
+        REPORT: partial(html.write, run),
         "report.md": markdown.render(run),
         "junit.xml": junit.render(run),
     }

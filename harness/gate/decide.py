@@ -106,16 +106,17 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
 
 def _quality(rule: QualityRule, name: str, figures: Figures) -> list[_Question]:
     result: list[_Question] = []
+    place = f"{rule.metric} on {name}"
     if rule.margin is not None:
         evidence = figures.difference(rule.metric, name)
         limit = -rule.margin if evidence.above_is_good else rule.margin
-        result.append(_Question(f"{rule.metric} on {name}: margin {rule.margin:g}", evidence, limit))
+        result.append(_Question(f"{place}: margin {rule.margin:g}", evidence, limit))
     if rule.floor is not None:
         evidence = figures.level(rule.metric, name, floor=True)
-        result.append(_Question(f"{rule.metric} on {name} >= {rule.floor:g}", evidence, rule.floor))
+        result.append(_Question(f"{place} >= {rule.floor:g}", evidence, rule.floor))
     if rule.ceiling is not None:
         evidence = figures.level(rule.metric, name, floor=False)
-        result.append(_Question(f"{rule.metric} on {name} <= {rule.ceiling:g}", evidence, rule.ceiling))
+        result.append(_Question(f"{place} <= {rule.ceiling:g}", evidence, rule.ceiling))
     return result
 
 

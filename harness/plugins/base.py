@@ -119,7 +119,9 @@ class ScorerModel(BaseModel, ABC):
         }
 
     def _selects(self, example: Example) -> bool:
-        return all(is_one_of(example.look_up(path), wanted) for path, wanted in self.where.items())
+        return not self.where or all(
+            is_one_of(example.look_up(path), wanted) for path, wanted in self.where.items()
+        )
 
 
 class TargetScorer(ScorerModel):

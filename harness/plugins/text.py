@@ -31,7 +31,7 @@ def normalise(text: str, steps: Collection[Normalisation]) -> str:
     case, ASCII punctuation dropped, articles (a, an, the) dropped, runs of white space made one
     space and the ends stripped, the ends stripped.
     """
-    for name, step in _STEPS.items():
+    for name, step in _STEPS.items() if steps else ():
         if name in steps:
             text = step(text)
     return text

@@ -37,15 +37,6 @@ class Figures:
         return tuple(v for v in self.variants if v != self.comparison.baseline)
 
     @property
-    def lead_slice(self) -> str:
-        """The slice of the deciding figure: `all` unless the config named another."""
-        conclusion = self.comparison.conclusion
-        primary = [p.slice for p in self.primary_pairs() if p.metric == conclusion.metric]
-        decided = [s for _, metric, s in conclusion.because if metric == conclusion.metric]
-        named = [entry.id for entry in self.comparison.slices if entry.primary]
-        return next(iter((*decided, *primary, *named)), ALL)
-
-    @property
     def metric_ids(self) -> tuple[str, ...]:
         """Metrics in the order to show them: the deciding one, other primary ones, the rest."""
         head = self.comparison.conclusion.metric

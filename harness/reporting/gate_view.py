@@ -17,7 +17,6 @@ _KINDS = {
     "ceiling": "at most",
     "latency_ratio": "latency ratio, at most",
     "cost_ratio": "cost ratio, at most",
-    "coverage": "coverage, at least",
 }
 _ORDER = ("fail", "inconclusive", "pass")
 
@@ -53,9 +52,7 @@ def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
 
 
 def _scale(rule: RuleResult, figures: Figures | None) -> Scale:
-    """Ratios are plain numbers, coverage is a share, the rest is as the metric's values are."""
-    if rule.kind == "coverage":
-        return Scale(is_share=True)
+    """Ratios are plain numbers, the rest is as the metric's values are."""
     if rule.kind in ("latency_ratio", "cost_ratio") or figures is None:
         return Scale(is_share=False)
     return figures.scale(rule.metric)

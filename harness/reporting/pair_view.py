@@ -8,7 +8,7 @@ from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.formats import Scale
 from harness.reporting.parts import PairRow, Quantity
-from harness.reporting.sentences import examples_needed, mark, pair_sentence
+from harness.reporting.sentences import mark, more_needed, pair_sentence
 from harness.reporting.text import one_line
 
 
@@ -37,7 +37,7 @@ def slice_ids(comparison: Comparison) -> list[str]:
 def pair_row(pair: PairEstimate, figures: Figures, links: Links) -> PairRow:
     """One pair, written."""
     scale = figures.scale(pair.metric)
-    needed = examples_needed(pair)
+    needed = more_needed(pair)
     where = (pair.candidate, pair.baseline, pair.metric, pair.slice)
     return PairRow(
         candidate=one_line(pair.candidate),

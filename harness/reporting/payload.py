@@ -44,9 +44,11 @@ def pack(text: str) -> str:
 def dump(value: JsonValue) -> str:
     """`value` as JSON in one line; lone surrogates, which UTF-8 cannot hold, as escapes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in set(text)):
-        return text
-    return json.dumps(value, separators=(",", ":"))
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
@@ -251,7 +253,10 @@ def _values(run: RunData, metric_id: str, shown: Sequence[int]) -> JsonValue:
     padded = np.full((means.shape[0] + 1, means.shape[1] + 1), np.nan)
     padded[:-1, :-1] = means
     picked = padded[np.ix_(list(shown), order)]
-    return [[_compact(value) for value in line] for line in picked.tolist()]
+    distinct, places = np.unique(picked, return_inverse=True)
+    written = np.array([_compact(value) for value in distinct.tolist()], dtype=object)
+    lines: list[JsonValue] = written[places.reshape(picked.shape)].tolist()
+    return lines
 
 
 def _mean_of_repeats(scores: MetricScores) -> FloatArray:

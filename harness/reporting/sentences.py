@@ -39,6 +39,8 @@ class Headline:
         return " ".join((self.sentence, *self.reasons))
 
 
+_HOPELESS = 10_000_000
+"""So many more examples are no advice."""
 _CERTAIN: dict[Finding, Mark] = {
     "better": Mark("▲", "better", "good"),
     "worse": Mark("▼", "worse", "bad"),
@@ -61,16 +63,11 @@ def mark(pair: PairEstimate, gain: float | None) -> Mark:
     return Mark(symbol, "no evidence", "unsure")
 
 
-def examples_needed(pair: PairEstimate) -> int | None:
-    """How many more examples would probably settle an open pair; None if that is unknown.
-
-    The smallest difference that shows shrinks with the root of n, so the difference seen would
-    show with n x (mde / difference)^2 examples.
-    """
-    if pair.finding != "no_evidence" or not pair.diff or not pair.mde or not pair.n:
+def more_needed(pair: PairEstimate) -> int | None:
+    """How many more examples would probably settle an open pair; None if unknown or hopeless."""
+    if pair.n_needed is None or pair.n_needed - pair.n >= _HOPELESS:
         return None
-    needed = pair.n * (pair.mde / pair.diff) ** 2 - pair.n
-    return round(needed) if 0.5 <= needed < 10_000_000 else None
+    return pair.n_needed - pair.n
 
 
 def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") -> str:
@@ -156,7 +153,7 @@ def _keep(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
     badge = f"Keep {name}"
     if len(sentences) == 1:
         return Headline(badge, "plain", f"Keep {name}. {sentences[0]}")
-    conclusion, where = figures.comparison.conclusion, figures.lead_slice
+    conclusion, where = figures.comparison.conclusion, figures.comparison.conclusion.slice
     metric = one_line(conclusion.metric) + ("" if where == ALL else f" in {one_line(where)}")
     said = f"Keep {name}. No other variant is certainly better on {metric}."
     return Headline(badge, "plain", said, tuple(sentences))
@@ -186,7 +183,7 @@ def _other_gains(shipped: str, figures: Figures) -> list[str]:
     """The other candidates on the deciding metric, so that nobody has to wonder."""
     comparison = figures.comparison
     others = [v for v in figures.candidates if one_line(v) != shipped]
-    metric, where = comparison.conclusion.metric, figures.lead_slice
+    metric, where = comparison.conclusion.metric, figures.comparison.conclusion.slice
     pairs = [figures.pair(v, comparison.baseline, metric, where) for v in others]
     return [_stopped(pair_sentence(pair, figures)) for pair in pairs if pair]
 
@@ -207,7 +204,9 @@ def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
 def _single(figures: Figures) -> Headline:
     conclusion = figures.comparison.conclusion
     name, scale = one_line(conclusion.variant), figures.scale(conclusion.metric)
-    score = figures.score(conclusion.variant, conclusion.metric, figures.lead_slice)
+    score = figures.score(
+        conclusion.variant, conclusion.metric, figures.comparison.conclusion.slice
+    )
     said = f"One variant, so nothing to compare. {name}"
     if score is None or score.mean is None:
         return Headline("One variant", "plain", f"{said} has no score on the primary metric.")
@@ -234,7 +233,7 @@ def _range(pair: PairEstimate, figures: Figures, gain: float) -> str:
 
 
 def _would_settle(pair: PairEstimate) -> str:
-    needed = examples_needed(pair)
+    needed = more_needed(pair)
     return (
         "" if needed is None else f"; about {formats.rough(needed)} more examples would settle it"
     )

@@ -47,7 +47,7 @@ def build_view(run: RunData) -> View:
         notes=tuple(_notes(figures)),
         confidence=f"{100 * comparison.settings.confidence:g}%",
         baseline=one_line(comparison.baseline),
-        metric=f"{one_line(metric)}{_within(figures.lead_slice)}",
+        metric=f"{one_line(metric)}{_within(figures.comparison.conclusion.slice)}",
         variants=tuple(
             _variant_row(index, variant, metric, figures, links)
             for index, variant in enumerate(comparison.variants)
@@ -141,7 +141,7 @@ def _variant_row(
     index: int, variant: VariantSummary, metric: str, figures: Figures, links: Links
 ) -> VariantRow:
     baseline = figures.comparison.baseline
-    where = figures.lead_slice
+    where = figures.comparison.conclusion.slice
     pair = None if variant.id == baseline else figures.pair(variant.id, baseline, metric, where)
     latency, cost = figures.latency(variant.id), figures.cost(variant.id)
     failures = f"{formats.count(variant.n_system_failures)} of {formats.count(variant.n_trials)}"

@@ -44,3 +44,13 @@ def examples_needed(n: int, estimate: float, bound: float, limit: float) -> int 
     if room == 0 or reach * room <= 0:
         return None
     return max(n + 1, math.ceil(n * (reach / room) ** 2))
+
+
+def examples_to_show(n: int, difference: float, detectable: float) -> int | None:
+    """How many examples would show `difference` with 80 % power, if `n` show `detectable`.
+
+    None where there is no difference to show, or `n` are enough.
+    """
+    if difference == 0 or abs(difference) >= detectable:
+        return None
+    return math.ceil(n * (detectable / difference) ** 2)

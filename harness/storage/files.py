@@ -5,19 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
 from harness.storage.text import json_text
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader, or a crash, sees the old file or the new one."""
+def write_atomically(path: Path, text: str | Callable[[TextIO], None]) -> None:
+    """Write `text` to `path` so that a reader, or a crash, sees the old file or the new one.
+
+    A long text comes as a function that writes it to a handle piece by piece.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            if callable(text):
+                text(file)
+            else:
+                file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

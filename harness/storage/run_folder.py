@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from harness.core.comparison import Comparison
 from harness.core.run import RunData
@@ -57,11 +57,13 @@ def new_run_folder(root: Path, started: str) -> Iterator[Path]:
         raise
 
 
-def write_run(folder: Path, run: RunData, renderings: Mapping[str, str]) -> dict[str, JsonValue]:
+def write_run(
+    folder: Path, run: RunData, renderings: Mapping[str, str | Callable[[TextIO], None]]
+) -> dict[str, JsonValue]:
     """Write a whole run into `folder`, the manifest last; returns the finished manifest.
 
-    `renderings` are further texts by file name. They can be made anew at any time, so their
-    hashes are not kept.
+    `renderings` are further texts by file name (see `write_atomically`). They can be made anew at
+    any time, so their hashes are not kept.
     """
     tables.write_trials(folder / TRIALS, run.run_id, run.records)
     scores.write_scores(folder / SCORES, run.scores)

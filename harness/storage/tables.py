@@ -19,7 +19,7 @@ from harness.core.record import Answer, AnswerPath, Failure, Outcome, Record, St
 from harness.core.values import JsonValue, ToolCall
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 4_000
 """Rows per row group: bounds the memory that writing and reading take."""
 
 _TRIALS = pa.schema(

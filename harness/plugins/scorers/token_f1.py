@@ -51,5 +51,5 @@ class TokenF1(LiteralTargetScorer):
         if self.overlap == "distinct":
             n_shared = len(set(words) & set(wanted))
         else:
-            n_shared = (Counter(words) & Counter(wanted)).total()
+            n_shared = (Counter(wanted) & Counter(words)).total()  # it walks the left, shorter one
         return 2 * n_shared / (len(words) + len(wanted))

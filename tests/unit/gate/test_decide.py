@@ -1,5 +1,7 @@
 """The gate's verdicts on comparisons of known data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import metric_scores, subject
@@ -10,6 +12,13 @@ from harness.core.policy import GatePolicy
 from harness.core.score import Metric
 from harness.core.verdict import Verdict
 from harness.gate.decide import decide, slices_of_rule
+
+
+def _at(made):
+    """The comparison of a subject as a function of its confidence."""
+    return lambda confidence: compare(
+        replace(made, analysis=replace(made.analysis, confidence=confidence, resamples=0))
+    )
 
 
 def _comparison(wins, losses, n, *, latency=None, cost=None, lose=0, metric=None):
@@ -31,7 +40,7 @@ def _comparison(wins, losses, n, *, latency=None, cost=None, lose=0, metric=None
     if cost is not None:
         columns["cost_usd"] = np.asarray(cost)[:, :, None]
     scores = [metric_scores(metric or Metric("m", binary=True), value)]
-    return compare(subject(scores, examples=examples, **columns))
+    return _at(subject(scores, examples=examples, **columns))
 
 
 def _decide(comparison, *rules, **policy):
@@ -185,5 +194,5 @@ def test_identical_systems_are_blocked_no_more_often_than_stated():
             for name in names
         ]
         rules = [{"metric": name, "margin": 0.0} for name in names]
-        failed += _decide(compare(subject(scores)), *rules).outcome == "fail"
-    assert failed / runs <= 0.025 + 2 * np.sqrt(0.025 * 0.975 / runs)
+        failed += _decide(_at(subject(scores)), *rules).outcome == "fail"
+    assert failed / runs <= 0.025 + np.sqrt(0.025 * 0.975 / runs)

@@ -17,9 +17,9 @@ from harness.reporting.figures import Figures
 from harness.reporting.formats import MINUS
 from harness.reporting.sentences import (
     conclude,
-    examples_needed,
     gate_headline,
     mark,
+    more_needed,
     pair_sentence,
 )
 
@@ -72,7 +72,7 @@ def test_ship() -> None:
 
 def test_keep_says_what_would_settle_it() -> None:
     open_pair = pair(
-        diff=0.0264, ci_low=-0.061, ci_high=0.113, n=125, mde=0.12, finding="no_evidence"
+        diff=0.0264, ci_low=-0.061, ci_high=0.113, n=125, n_needed=2584, finding="no_evidence"
     )
     said = conclude(concluded("keep", "a", (open_pair,)))
     assert said.badge == "Keep a"
@@ -156,10 +156,9 @@ def test_marks(finding: str, gain: float | None, symbol: str) -> None:
 
 
 def test_no_guess_of_examples_where_nothing_is_known() -> None:
-    assert examples_needed(pair(finding="no_evidence", mde=None)) is None
-    assert examples_needed(pair(finding="no_evidence", diff=0.0)) is None
-    assert examples_needed(pair(finding="better")) is None
-    assert examples_needed(pair(finding="no_evidence", n=100, diff=0.05, mde=0.1)) == 300
+    assert more_needed(pair(finding="no_evidence", n_needed=None)) is None
+    assert more_needed(pair(finding="no_evidence", n=100, n_needed=20_000_000)) is None
+    assert more_needed(pair(finding="no_evidence", n=100, n_needed=400)) == 300
 
 
 def gate(run: RunData, outcome: Outcome) -> str:

@@ -12,6 +12,7 @@ from harness.statistics.permutation import sign_flip_p_values
 from harness.statistics.power import (
     detectable_difference,
     examples_needed,
+    examples_to_show,
     planned_detectable_difference,
 )
 from harness.statistics.quantiles import quantile_estimate
@@ -127,3 +128,6 @@ def test_power_edges():
     assert detectable_difference(-0.1, 0.1, 0.95) == pytest.approx(0.1 * 2.8016 / 1.96, rel=1e-3)
     assert examples_needed(100, 0.01, -0.05, -0.01) == 900
     assert examples_needed(100, -0.03, -0.05, -0.02) is None
+    assert examples_to_show(100, 0.05, 0.1) == 400
+    assert examples_to_show(100, 0.1, 0.1) is None
+    assert examples_to_show(100, 0.0, 0.1) is None

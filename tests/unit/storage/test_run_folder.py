@@ -59,7 +59,7 @@ def run_data(run_id: str, output: str = "an answer") -> RunData:
             variants=(),
             metrics=(),
             slices=(),
-            conclusion=Conclusion(kind="single", variant="a", metric="correct"),
+            conclusion=Conclusion(kind="single", variant="a", metric="correct", slice="all"),
             scores=(),
             pairs=(),
         ),

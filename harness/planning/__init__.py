@@ -1,1 +1,0 @@
-"""Before a run: what its size can show."""
