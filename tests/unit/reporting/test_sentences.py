@@ -47,7 +47,7 @@ def pair(**changes: Any) -> PairEstimate:
 def concluded(kind: str, variant: str, pairs: tuple[PairEstimate, ...]) -> Figures:
     because = tuple((p.candidate, p.metric, p.slice) for p in pairs)
     conclusion = Conclusion.model_validate(
-        {"kind": kind, "variant": variant, "metric": "correct", "because": because}
+        {"kind": kind, "variant": variant, "metric": "correct", "slice": "all", "because": because}
     )
     others = tuple(
         p for p in RUN.comparison.pairs if (p.candidate, p.metric, p.slice) not in because
