@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,57 @@ def test_tau_airline_calls(compared, scorer, stated):
     if scorer == "changes":
         exact = _score(comparison, "gpt-4o-tool-calling", "changes.exact")
         assert exact.mean == pytest.approx(reference["state-changing calls exactly as gold"])
+
+
+TREC_METRICS = {
+    "num_ret": "n_retrieved",
+    "num_rel_ret": "n_relevant_retrieved",
+    "map": "map",
+    "Rprec": "r_precision",
+    "recip_rank": "mrr",
+    "ndcg": "ndcg",
+    **{
+        f"{theirs}_{k}": f"{ours}@{k}"
+        for theirs, ours in (
+            ("P", "precision"),
+            ("recall", "recall"),
+            ("ndcg_cut", "ndcg"),
+            ("map_cut", "map"),
+            ("success", "success"),
+        )
+        for k in (1, 5, 10, 15, 20, 30, 100, 200, 500, 1000)
+    },
+}
+
+
+def test_trec_eval_sample_per_query_and_over_all(tmp_path, monkeypatch):
+    source = DATA / "trec_eval_sample"
+    if not source.is_dir():
+        pytest.skip("no reference data for trec_eval_sample: HARNESS_REFERENCE_DATA leads nowhere")
+    made = tmp_path / "set"
+    for command in (
+        [
+            "scripts/trec_to_harness.py",
+            source / "standard.qrels.jsonl",
+            source / "standard.run.jsonl",
+            made,
+        ],
+        ["-m", "harness", "freeze", made],
+    ):
+        subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
+    monkeypatch.setenv("HARNESS_TREC_SAMPLE", str(made))
+    run = harness.run(ROOT / "configs/reference/trec_eval_sample.yaml", out=tmp_path / "out")
+    scores = run.scores.set_index(["example_id", "metric"])["value"]
+    checked = 0
+    for row in json.loads((source / "published.json").read_text()):
+        name = TREC_METRICS.get(row["metric"])
+        if name is None:
+            continue
+        if row["query"] != "all":
+            value = scores[row["query"], f"ranked.{name}"]
+        else:
+            value = _score(run.comparison, "standard", f"ranked.{name}").mean
+            value *= 3 if name.startswith("n_") else 1
+        assert value == pytest.approx(row["value"], abs=row["tol"]), row
+        checked += 1
+    assert checked >= 105
