@@ -18,7 +18,7 @@ Normalisation: TypeAlias = Literal[
 SQUAD: tuple[Normalisation, ...] = ("lower", "punctuation", "articles", "whitespace")
 """The normalisation of the SQuAD evaluation (Rajpurkar et al. 2016)."""
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+_ARTICLES = re.compile(r"\b(?:an?|the)\b", re.IGNORECASE)
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _QUOTE_CHARACTERS = 80
 _CLASS_CHARACTERS = 120
