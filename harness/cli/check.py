@@ -51,10 +51,11 @@ def _lines(checked: Check) -> Iterator[str]:
                 ),
             ]
         )
+    share = 100 * checked.discordant_share
     yield ""
     yield (
         f"smallest difference found with 80% power at {100 * checked.confidence:g}% confidence, "
-        f"if two variants disagree on {100 * checked.discordant_share:g}% of examples:"
+        f"if two variants disagree on {share:g}% of examples:"
     )
     yield from _table(
         [
@@ -63,7 +64,7 @@ def _lines(checked: Check) -> Iterator[str]:
                 (
                     plan.slice,
                     str(plan.n_examples),
-                    "too few" if plan.detectable is None else f"{100 * plan.detectable:.1f}",
+                    f"over {share:g}" if plan.detectable is None else f"{100 * plan.detectable:.1f}",
                 )
                 for plan in checked.slices
             ),

@@ -7,10 +7,16 @@ So one machinery gives intervals and paired tests for all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from harness.comparison.columns import Column
 from harness.core.score import Aggregate, FloatArray, IntArray
+
+_LEAST_CLASS = 5
+"""Expected and predicted examples of a class, together, below which F1 gets no interval."""
+THIN = "undefined: a class has fewer than 5 examples"
 
 
 def linearised(column: Column, variant: int, rows: IntArray) -> FloatArray:
@@ -34,6 +40,18 @@ def informative(column: Column, variant: int, rows: IntArray) -> IntArray:
     if column.metric.aggregate is Aggregate.RATIO:
         scored = scored[column.weight[variant, scored] > 0]
     return scored
+
+
+def too_thin(column: Column, variants: Sequence[int], rows: IntArray) -> bool:
+    """Whether a macro F1 on `rows` rests on a class so small that linearising it is untrue.
+
+    A class of one or two examples has an F1 that jumps; its share in the spread says nothing.
+    """
+    if column.expected is None or column.predicted is None:
+        return False
+    chosen = [column.expected[v, rows] + column.predicted[v, rows] for v in variants]
+    sizes = np.array([counts.sum(axis=0) for counts in chosen])
+    return bool(((sizes > 0) & (sizes < _LEAST_CLASS)).any())
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import linearised
+from harness.comparison.influence import THIN, linearised, too_thin
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import Family, Finding, PairEstimate
 from harness.core.experiment import PrimaryFigure
@@ -98,6 +98,8 @@ def _pair(
             subject.analysis.confidence,
             binary=column.independent and metric.aggregate is Aggregate.MEAN,
         )
+        if too_thin(column, pair, rows):
+            estimate = replace(estimate, low=None, high=None, method=THIN)
     n_missing = len(applicable) - len(rows)
     return _Pair(candidate, baseline, column, name, rows, n_missing, diffs, clusters, estimate)
 
@@ -213,7 +215,7 @@ def _finding(subject: Subject, pair: _Pair, p_adjusted: float | None) -> Finding
     """Better or worse needs both the adjusted test and an interval that leaves out 0."""
     n_units = len(pair.rows) if pair.clusters is None else int(pair.clusters.max()) + 1
     estimate = pair.estimate
-    if estimate is None or n_units < subject.analysis.min_examples:
+    if estimate is None or n_units < subject.analysis.min_examples or estimate.method == THIN:
         return "too_few"
     if estimate.low is None or estimate.high is None or p_adjusted is None:
         return "no_evidence"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import informative, linearised
+from harness.comparison.influence import THIN, informative, linearised, too_thin
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import ScoreEstimate
 from harness.core.score import Aggregate, IntArray
@@ -40,6 +41,8 @@ def _score(
             subject.analysis.confidence,
             binary=column.independent and metric.aggregate is Aggregate.MEAN,
         )
+        if too_thin(column, [variant], used):
+            estimate = replace(estimate, low=None, high=None, method=THIN)
     return ScoreEstimate(
         variant=subject.variants[variant].id,
         metric=metric.id,

@@ -169,6 +169,15 @@ def test_macro_f1_standard_error_agrees_with_the_bootstrap():
     assert figure.standard_error == pytest.approx(bootstrap, rel=0.1)
 
 
+def test_macro_f1_of_a_class_with_two_examples_has_no_interval():
+    comparison = compare(subject(_classes(n=10)))
+    assert min(c.n_expected + c.n_predicted for c in comparison.classes) < 5
+    assert score(comparison, "a", "label.macro_f1").ci_low is None
+    p = pair(comparison, metric="label.macro_f1")
+    assert (p.ci_low, p.finding) == (None, "too_few")
+    assert pair(comparison, metric="label").ci_low is not None
+
+
 def test_pass_to_the_k_by_brute_force():
     rng = np.random.default_rng(3)
     value = rng.integers(0, 2, (1, 30, 4)).astype(float)

@@ -66,6 +66,7 @@ def test_the_permutation_test_keeps_its_level():
     assert (p <= 0.05).mean() >= 0.03
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjustments_agree_with_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
