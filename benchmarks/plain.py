@@ -4,7 +4,8 @@
 
 Reads the recordings with pandas, scores them with plain functions, and takes per slice the means,
 and per pair, metric and slice the paired difference with its t interval and test. No run folder, no
-report, no McNemar, no multiplicity, no win rates. The permutation test of scipy is run on a few
+report, no McNemar, no multiplicity, no win rates, no macro F1 (the share of right labels stands in
+for it). The permutation test of scipy is run on a few
 pairs only; `permutation_s_extrapolated` scales its time to every pair that harness permutes.
 Prints one JSON object.
 """

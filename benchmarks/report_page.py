@@ -2,9 +2,9 @@
 
     python benchmarks/report_page.py [--run FOLDER] [--repeats R] [--chromium PATH]
 
-Without --run, a workload is made and run first. Each repeat opens the page from disk in a context of
-its own. `usable_s` runs from asking for the page until its list of examples stands there and a first
-filter has been answered and painted. Medians. Prints a table, then one line of JSON.
+Without --run, a workload is made and run first. Each repeat opens the page from disk in a context
+of its own. `usable_s` runs from asking for the page until its list of examples stands there and a
+first filter has been answered and painted. Medians. Prints a table, then one line of JSON.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ _OPEN = (
     """async (number) => {
   const began = performance.now();
   document.querySelector(`[data-example='${number}'] button`).click();
-  while (document.querySelectorAll(".side").length < 5) await new Promise((d) => setTimeout(d, 1));
+  while (document.querySelectorAll(".side").length < 2) {
+    if (performance.now() - began > 20000) throw new Error("the example never opened");
+    await new Promise((done) => setTimeout(done, 1));
+  }
 """
     + _PAINTED
     + """
@@ -57,7 +60,10 @@ _SEARCH = """async (text) => {
   document.getElementById("f-text").value = text;
   const began = performance.now();
   document.getElementById("f-deep").click();
-  while (!shown.textContent.includes("everywhere")) await new Promise((d) => setTimeout(d, 5));
+  while (!shown.textContent.includes("everywhere")) {
+    if (performance.now() - began > 60000) throw new Error("the search never ended");
+    await new Promise((done) => setTimeout(done, 5));
+  }
   return performance.now() - began;
 }"""
 

@@ -3,13 +3,14 @@
     python benchmarks/stages.py CONFIG
 
 Stages are timed where `harness.experiment.run` calls them, so that they are those of the command.
-Times are the process's CPU seconds (all threads) and wall seconds. Memory is the growth of the peak
-resident set while a stage ran.
+Times are the process's CPU seconds (all threads) and wall seconds. Memory is the peak resident set
+up to the end of a stage. The page is made while it is being written, so its time is in `writing`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -36,6 +37,7 @@ def peak_mb() -> float:
 def main(config: Path) -> dict[str, Any]:
     began = time.perf_counter()
     began_cpu = time.process_time()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as harness.cli.main does
     import harness.experiment.run as walk
 
     found: dict[str, dict[str, float]] = {

@@ -65,7 +65,7 @@ def write_workload(folder: Path, size: Size, seed: int = 7) -> Workload:
         right = rng.normal(size=size.n_examples) * 0.7 + 0.2 + 0.06 * k > difficulty
         path = folder / f"variant_{k}.jsonl"
         pairs = zip(examples, right, strict=True)
-        _write_lines(path, [_record(e, bool(ok), size, prose, rng) for e, ok in pairs])
+        _write_lines(path, [_record(e, size, prose, rng, right=bool(ok)) for e, ok in pairs])
         recordings.append(path)
     config = folder / "experiment.yaml"
     config.write_text(json.dumps(_experiment(recordings, size), indent=1))  # JSON is YAML
@@ -106,7 +106,7 @@ def _example(number: int, prose: _Prose, rng: np.random.Generator) -> dict[str, 
 
 
 def _record(
-    example: dict[str, Any], right: bool, size: Size, prose: _Prose, rng: np.random.Generator
+    example: dict[str, Any], size: Size, prose: _Prose, rng: np.random.Generator, *, right: bool
 ) -> dict[str, Any]:
     record = {
         "id": example["id"],
@@ -154,7 +154,8 @@ def _experiment(recordings: list[Path], size: Size) -> dict[str, Any]:
             {"id": "intent", "use": "label", "output_field": "intent", "target_field": "intent"},
             {"id": "grade", "use": "field", "path": "grade", "lower": 0, "upper": 1},
             {"id": "few_steps", "use": "field", "path": "steps", "at_most": 6},
-            {"id": "closes", "use": "regex", "output_field": "text", "pattern": "Total: \\$[\\d,]+"},
+            {"id": "closes", "use": "regex", "output_field": "text",
+             "pattern": "Total: \\$[\\d,]+"},
         ],
         "primary": ["correct", {"metric": "correct", "slice": "topic=billing"}, "overlap"],
         "statistics": {"resamples": size.resamples},

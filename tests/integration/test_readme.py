@@ -50,7 +50,8 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
 def test_the_notebook_lines_work(tmp_path: Path) -> None:
     lines = re.search(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
     assert lines
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    for name in ("configs", "variants"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "evalsets" / "support_mini", tmp_path / "evalsets" / "support_mini")
     text = lines.group(1) + "\nprint(len(run.pairs), len(run.scores), len(run.trials))"
 
