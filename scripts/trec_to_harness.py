@@ -3,8 +3,8 @@
     python scripts/trec_to_harness.py QRELS.jsonl RUN.jsonl FOLDER
 
 QRELS holds {query_id, doc_id, relevance} a line, RUN {query_id, doc_id, score, variant}. Writes
-FOLDER/examples.jsonl (an example a query; target.relevance maps document to grade) and FOLDER/run.jsonl
-(output.ranking). configs/reference/trec_eval_sample.yaml reads both.
+FOLDER/examples.jsonl (an example a query; target.relevance maps document to grade) and
+FOLDER/run.jsonl (output.ranking). configs/reference/trec_eval_sample.yaml reads both.
 """
 
 import json
@@ -23,7 +23,9 @@ def convert(qrels: Path, run: Path, folder: Path) -> None:
         rankings[row["query_id"]].append({"id": row["doc_id"], "score": row["score"]})
     folder.mkdir(parents=True, exist_ok=True)
     queries = sorted(grades.keys() & rankings.keys())
-    examples = [{"id": q, "input": {"query": q}, "target": {"relevance": grades[q]}} for q in queries]
+    examples = [
+        {"id": q, "input": {"query": q}, "target": {"relevance": grades[q]}} for q in queries
+    ]
     records = [{"id": q, "output": {"ranking": rankings[q]}} for q in queries]
     for name, rows in (("examples.jsonl", examples), ("run.jsonl", records)):
         text = "".join(json.dumps(row) + "\n" for row in rows)

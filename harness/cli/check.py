@@ -64,12 +64,19 @@ def _lines(checked: Check) -> Iterator[str]:
                 (
                     plan.slice,
                     str(plan.n_examples),
-                    f"over {share:g}" if plan.detectable is None else f"{100 * plan.detectable:.1f}",
+                    f"over {share:g}"
+                    if plan.detectable is None
+                    else f"{100 * plan.detectable:.1f}",
                 )
                 for plan in checked.slices
             ),
         ]
     )
+
+
+def _points(detectable: float | None, share: float) -> str:
+    """A difference cannot exceed the share of examples on which the variants disagree."""
+    return f"over {share:g}" if detectable is None else f"{100 * detectable:.1f}"
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.core.comparison import ClassEstimate, ConfusionCell
-from harness.core.score import Aggregate, IntArray, MetricScores
+from harness.core.score import NO_CLASSES, Aggregate, IntArray, MetricScores
 
 
 def confusion_tables(
@@ -51,7 +51,7 @@ def _classes(variant: str, scores: MetricScores, table: IntArray) -> list[ClassE
     result = []
     for index, label in enumerate(scores.labels):
         n_expected, n_predicted = int(table[index].sum()), int(table[:, index].sum())
-        if not n_expected + n_predicted:
+        if label in NO_CLASSES or not n_expected + n_predicted:
             continue
         right = int(table[index, index])
         result.append(

@@ -8,7 +8,14 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.score import Aggregate, FloatArray, IntArray, Metric, MetricScores
+from harness.core.score import (
+    NO_CLASSES,
+    Aggregate,
+    FloatArray,
+    IntArray,
+    Metric,
+    MetricScores,
+)
 
 _MOST_POWERS = 5
 
@@ -84,7 +91,8 @@ def _with_classes(column: Column, scores: MetricScores, divisor: IntArray) -> Co
     n_classes = len(scores.labels)
     one_hot = np.eye(n_classes + 1)[:, :n_classes]
     expected = one_hot[scores.expected]
-    predicted = one_hot[scores.predicted]
+    is_class = np.array([label not in NO_CLASSES for label in scores.labels], dtype=np.float64)
+    predicted = one_hot[scores.predicted] * is_class
     share = divisor[:, :, None]
     return replace(
         column,

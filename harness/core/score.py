@@ -15,6 +15,12 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 
 
+NO_ANSWER = "(no answer)"
+OTHER = "(other)"
+NO_CLASSES = frozenset({NO_ANSWER, OTHER})
+"""Predictions that are a miss of the expected class and no class of their own."""
+
+
 class Aggregate(StrEnum):
     """How trial values become a variant's figure."""
 

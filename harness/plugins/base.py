@@ -24,9 +24,6 @@ from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text, look_up
 from harness.plugins.json_text import parse_json, same_json
 
-NO_ANSWER = "(no answer)"
-"""The predicted class of a system that failed."""
-
 RIGHT = Scored(1.0)
 
 _NOT_SELECTED = Unscored("not selected by `where`", applicable=False)

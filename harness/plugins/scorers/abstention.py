@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.core.example import Example
 from harness.core.record import Record
-from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
+from harness.core.score import NO_ANSWER, Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text
-from harness.plugins.base import NO_ANSWER, ScorerModel, is_one_of
+from harness.plugins.base import ScorerModel, is_one_of
 from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
 from harness.plugins.text import normalise, quote
 

@@ -10,13 +10,18 @@ from pydantic import Field
 
 from harness.core.example import Example
 from harness.core.record import Record
-from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
+from harness.core.score import (
+    NO_ANSWER,
+    OTHER,
+    Aggregate,
+    Metric,
+    Scored,
+    ScoreOutcome,
+    Unscored,
+)
 from harness.core.values import JsonValue, as_text
-from harness.plugins.base import NO_ANSWER, TargetScorer
+from harness.plugins.base import TargetScorer
 from harness.plugins.text import Normalisation, class_name, got_expected, normalise
-
-OTHER = "(other)"
-"""The predicted class of an output that is none of the `labels`."""
 
 
 class Label(TargetScorer):

@@ -1,5 +1,6 @@
 """Figures of the comparison against arithmetic done by hand and by other libraries."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ from harness.comparison.columns import derived_metric_ids
 from harness.comparison.compare import compare
 from harness.core.example import Example
 from harness.core.experiment import Analysis, PrimaryFigure
-from harness.core.score import Aggregate, Metric, MetricScores
+from harness.core.score import NO_ANSWER, Aggregate, Metric, MetricScores
 
 
 def _binary(counts):
@@ -157,6 +158,23 @@ def test_macro_f1_and_classes_agree_with_scikit_learn():
         ours = {c.label: c.f1 for c in comparison.classes if c.variant == variant}
         assert [ours[name] for name in ("red", "green", "blue")] == pytest.approx(list(per_class))
     assert sum(cell.n for cell in comparison.confusion if cell.variant == "a") == 200
+
+
+def test_no_answer_is_a_miss_of_its_class_and_no_class_of_its_own():
+    scores = _classes()
+    failed = [
+        replace(
+            s, predicted=np.where(s.predicted == 2, 3, s.predicted), labels=(*s.labels, NO_ANSWER)
+        )
+        for s in scores
+    ]
+    comparison = compare(subject(failed))
+    expected, predicted = failed[0].expected[0, :, 0], failed[0].predicted[0, :, 0]
+    figure = score(comparison, "a", "label.macro_f1")
+    theirs = f1_score(expected, predicted, average="macro", labels=[0, 1, 2], zero_division=0)
+    assert figure.mean == pytest.approx(theirs)
+    assert NO_ANSWER not in {c.label for c in comparison.classes}
+    assert NO_ANSWER in {cell.predicted for cell in comparison.confusion}
 
 
 def test_macro_f1_standard_error_agrees_with_the_bootstrap():
