@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from harness.core.comparison import ClassEstimate, ConfusionCell
-from harness.core.score import NO_CLASSES, Aggregate, IntArray, MetricScores
+from harness.core.score import NO_CLASSES, Aggregate, MetricScores
 
 
 def confusion_tables(
@@ -22,48 +23,58 @@ def confusion_tables(
         if scores.expected is None or scores.predicted is None:
             continue
         for index, variant in enumerate(variants):
-            table = _counts(scores, index)
-            classes += _classes(variant, scores, table)
+            counts = _counts(scores, index)
+            classes += _classes(variant, scores, counts)
             cells += [
                 ConfusionCell(
                     variant=variant,
                     metric=scores.metric.id,
-                    expected=scores.labels[row],
-                    predicted=scores.labels[column],
-                    n=int(table[row, column]),
+                    expected=scores.labels[expected],
+                    predicted=scores.labels[predicted],
+                    n=n,
                 )
-                for row, column in zip(*np.nonzero(table), strict=True)
+                for (expected, predicted), n in counts.items()
             ]
     return classes, cells
 
 
-def _counts(scores: MetricScores, variant: int) -> IntArray:
+def _counts(scores: MetricScores, variant: int) -> dict[tuple[int, int], int]:
+    """How many trials were one class and came out as another, for pairs that occur."""
     assert scores.expected is not None and scores.predicted is not None  # noqa: S101, PT018
     expected, predicted = scores.expected[variant].ravel(), scores.predicted[variant].ravel()
     known = (expected >= 0) & (predicted >= 0)
-    size = len(scores.labels)
-    table = np.zeros((size, size), dtype=np.int32)
-    np.add.at(table, (expected[known], predicted[known]), 1)
-    return table
+    size = max(1, len(scores.labels))
+    codes, counts = np.unique(
+        expected[known].astype(np.int64) * size + predicted[known], return_counts=True
+    )
+    return {
+        (int(code) // size, int(code) % size): int(n) for code, n in zip(codes, counts, strict=True)
+    }
 
 
-def _classes(variant: str, scores: MetricScores, table: IntArray) -> list[ClassEstimate]:
+def _classes(
+    variant: str, scores: MetricScores, counts: dict[tuple[int, int], int]
+) -> list[ClassEstimate]:
+    n_expected, n_predicted = Counter[int](), Counter[int]()
+    for (expected, predicted), n in counts.items():
+        n_expected[expected] += n
+        n_predicted[predicted] += n
     result = []
     for index, label in enumerate(scores.labels):
-        n_expected, n_predicted = int(table[index].sum()), int(table[:, index].sum())
-        if label in NO_CLASSES or not n_expected + n_predicted:
+        wanted, given = n_expected[index], n_predicted[index]
+        if label in NO_CLASSES or not wanted + given:
             continue
-        right = int(table[index, index])
+        right = counts.get((index, index), 0)
         result.append(
             ClassEstimate(
                 variant=variant,
                 metric=scores.metric.id,
                 label=label,
-                n_expected=n_expected,
-                n_predicted=n_predicted,
-                precision=right / n_predicted if n_predicted else None,
-                recall=right / n_expected if n_expected else None,
-                f1=2 * right / (n_expected + n_predicted),
+                n_expected=wanted,
+                n_predicted=given,
+                precision=right / given if given else None,
+                recall=right / wanted if wanted else None,
+                f1=2 * right / (wanted + given),
             )
         )
     return result

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from harness.comparison.classes import confusion_tables
 from harness.comparison.columns import Column, columns
 from harness.comparison.conclusion import conclude, loss_shares
 from harness.comparison.operations import cost_estimates, latency_estimates, right_or_wrong
 from harness.comparison.pairs import pair_estimates
+from harness.comparison.ratios import ratio_estimates
 from harness.comparison.scores import score_estimates
 from harness.comparison.subject import Subject
 from harness.core.comparison import (
@@ -21,6 +20,7 @@ from harness.core.comparison import (
     SliceSummary,
     VariantSummary,
 )
+from harness.core.score import TrialState
 
 
 def compare(subject: Subject) -> Comparison:
@@ -55,6 +55,7 @@ def compare(subject: Subject) -> Comparison:
         losses=tuple(loss_shares(subject, pairs)),
         latency=tuple(latency_estimates(subject)),
         cost=tuple(cost_estimates(subject, right_or_wrong(table, analysis.primary[0].metric))),
+        ratios=tuple(ratio_estimates(subject)),
         classes=tuple(classes),
         confusion=tuple(confusion),
     )
@@ -76,9 +77,12 @@ def _variants(subject: Subject) -> list[VariantSummary]:
             id=facts.id,
             fingerprint=facts.fingerprint,
             label=facts.label,
-            n_trials=int(np.count_nonzero(status[index] >= 0)),
-            n_system_failures=int(np.count_nonzero(status[index] == 1)),
-            n_infrastructure_failures=int(np.count_nonzero(status[index] == 2)),
+            n_trials=int((status[index] != TrialState.NONE).sum()),
+            n_system_failures=int((status[index] == TrialState.SYSTEM_FAILURE).sum()),
+            n_infrastructure_failures=int(
+                (status[index] == TrialState.INFRASTRUCTURE_FAILURE).sum()
+            ),
+            error_kinds=dict(subject.error_kinds.get(facts.id, {})),
         )
         for index, facts in enumerate(subject.variants)
     ]

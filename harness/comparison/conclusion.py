@@ -18,17 +18,17 @@ def conclude(subject: Subject, pairs: Sequence[PairEstimate]) -> Conclusion:
     if len(subject.variants) == 1:
         return _conclusion("single", subject.baseline, lead, [])
     thin = [pair for pair in primary if not _covered(pair, subject.analysis.coverage)]
-    if thin or not leading:
-        return _conclusion("incomplete", subject.baseline, lead, thin or leading)
+    candidates = len(subject.variants) - 1
+    if thin or len(primary) < candidates * len(subject.analysis.primary):
+        return _conclusion("incomplete", subject.baseline, lead, thin)
     better = sorted((p for p in leading if p.finding == "better"), key=_by_size, reverse=True)
     if not better:
         return _conclusion("keep", subject.baseline, lead, leading)
-    worse = {
-        pair.candidate: [p for p in primary if p.candidate == pair.candidate] for pair in better
-    }
     harmed = {
-        candidate: [p for p in members if p.finding == "worse"]
-        for candidate, members in worse.items()
+        pair.candidate: [
+            p for p in primary if p.candidate == pair.candidate and p.finding == "worse"
+        ]
+        for pair in better
     }
     for pair in better:
         if not harmed[pair.candidate]:

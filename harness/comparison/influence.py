@@ -7,16 +7,15 @@ So one machinery gives intervals and paired tests for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from harness.comparison.columns import Column
 from harness.core.score import Aggregate, FloatArray, IntArray
 
-_LEAST_CLASS = 5
-"""Expected and predicted examples of a class, together, below which F1 gets no interval."""
-THIN = "undefined: a class has fewer than 5 examples"
+_LEAST_CLASS = 10
+"""Expected examples of a class below which a macro F1 gets no interval: its F1 jumps."""
+THIN = f"undefined: a class has fewer than {_LEAST_CLASS} examples"
+NOTHING = "undefined: one side has nothing to count"
 
 
 def linearised(column: Column, variant: int, rows: IntArray) -> FloatArray:
@@ -26,52 +25,80 @@ def linearised(column: Column, variant: int, rows: IntArray) -> FloatArray:
             values: FloatArray = column.value[variant, rows]
             return values
         case Aggregate.RATIO:
-            return _ratio(
-                column.value[variant, rows] * column.weight[variant, rows],
-                column.weight[variant, rows],
-            )
+            weight = column.weight[variant, rows]
+            return _ratio(column.value[variant, rows] * weight, weight)
         case Aggregate.MACRO_F1:
             return _macro_f1(column, variant, rows)
 
 
-def informative(column: Column, variant: int, rows: IntArray) -> IntArray:
-    """Those of `rows` that tell something of the figure: in a ratio, those with a weight."""
-    scored: IntArray = rows[column.scored[variant, rows]]
+def informative(column: Column, variants: tuple[int, ...], rows: IntArray) -> IntArray:
+    """Those of `rows` that all `variants` have scores for.
+
+    In a ratio, one of them must have something to count besides.
+    """
+    chosen = np.array(variants)
+    scored: IntArray = rows[column.scored[np.ix_(chosen, rows)].all(axis=0)]
     if column.metric.aggregate is Aggregate.RATIO:
-        scored = scored[column.weight[variant, scored] > 0]
+        scored = scored[(column.weight[np.ix_(chosen, scored)] > 0).any(axis=0)]
     return scored
 
 
-def too_thin(column: Column, variants: Sequence[int], rows: IntArray) -> bool:
-    """Whether a macro F1 on `rows` rests on a class so small that linearising it is untrue.
+def undefined(column: Column, variants: tuple[int, ...], rows: IntArray) -> str:
+    """Why there is no figure (`NOTHING`) or no interval (`THIN`) on `rows`; empty if there is."""
+    match column.metric.aggregate:
+        case Aggregate.RATIO if not _has_weight(column, variants, rows):
+            return NOTHING
+        case Aggregate.MACRO_F1:
+            sizes = np.bincount(_expected_classes(column, variants[0], rows))
+            return THIN if (sizes[sizes > 0] < _LEAST_CLASS).any() else ""
+        case _:
+            return ""
 
-    A class of one or two examples has an F1 that jumps; its share in the spread says nothing.
-    """
-    if column.expected is None or column.predicted is None:
-        return False
-    chosen = [column.expected[v, rows] + column.predicted[v, rows] for v in variants]
-    sizes = np.array([counts.sum(axis=0) for counts in chosen])
-    return bool(((sizes > 0) & (sizes < _LEAST_CLASS)).any())
+
+def _has_weight(column: Column, variants: tuple[int, ...], rows: IntArray) -> bool:
+    """Whether each of the variants has something to count on `rows`."""
+    return all(bool(column.weight[variant, rows].any()) for variant in variants)
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    total = denominator.sum()
-    if total == 0:
-        return np.zeros_like(numerator)
-    ratio = numerator.sum() / total
+    ratio = numerator.sum() / denominator.sum()
     result: FloatArray = ratio + (numerator - ratio * denominator) / denominator.mean()
     return result
 
 
 def _macro_f1(column: Column, variant: int, rows: IntArray) -> FloatArray:
-    """F1 of a class is 2 x right over expected + predicted; classes that occur count alike."""
-    assert column.right is not None and column.expected is not None  # noqa: S101, PT018
-    assert column.predicted is not None  # noqa: S101
-    numerator = 2 * column.right[variant, rows]
-    denominator = column.expected[variant, rows] + column.predicted[variant, rows]
-    occurs = denominator.sum(axis=0) > 0
-    numerator, denominator = numerator[:, occurs], denominator[:, occurs]
-    f1 = numerator.sum(axis=0) / denominator.sum(axis=0)
-    spread = (numerator - f1 * denominator) / denominator.mean(axis=0)
-    result: FloatArray = f1.mean() + spread.mean(axis=1)
+    """The mean of F1 over the classes that are expected on `rows`.
+
+    F1 of a class is 2 x right over expected + predicted. What is predicted and never expected is a
+    miss of the expected class and no class of its own, so that variants average over the same
+    classes. Repeats of an example share its weight.
+    """
+    assert column.expected is not None and column.predicted is not None  # noqa: S101, PT018
+    expected, predicted = column.expected[variant, rows], column.predicted[variant, rows]
+    given = expected >= 0
+    weight = given / np.maximum(given.sum(axis=1, keepdims=True), 1)
+    size = int(max(expected.max(), predicted.max())) + 1
+
+    def counted(codes: IntArray, where: np.ndarray) -> FloatArray:
+        total = np.bincount(codes[where], weights=weight[where], minlength=size)
+        return total.astype(np.float64, copy=False)
+
+    hit = given & (expected == predicted)
+    wanted = counted(expected, given)
+    both = wanted + counted(predicted, given & (predicted >= 0))
+    is_class = wanted > 0
+    f1 = np.divide(2 * counted(expected, hit), both, out=np.zeros(size), where=is_class)
+    per_count = np.divide(len(rows), both, out=np.zeros(size), where=is_class)
+    pull = f1 * per_count
+    spread = 2 * hit * per_count[expected] - given * pull[expected]
+    spread = spread - np.where(predicted >= 0, pull[predicted], 0.0) * given
+    n_classes = int(is_class.sum())
+    result: FloatArray = f1.sum() / n_classes + (spread * weight).sum(axis=1) / n_classes
     return result
+
+
+def _expected_classes(column: Column, variant: int, rows: IntArray) -> IntArray:
+    """The class of every example of `rows`, once."""
+    assert column.expected is not None  # noqa: S101
+    classes: IntArray = column.expected[variant, rows].max(axis=1)
+    return classes[classes >= 0]

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from harness.comparison.columns import Column
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import CostEstimate, LatencyEstimate
+from harness.core.experiment import Analysis
 from harness.core.record import AnswerPath
-from harness.core.score import Aggregate, FloatArray, IntArray
+from harness.core.score import Aggregate, FloatArray, IntArray, TrialState
 from harness.statistics.estimates import mean_estimate
 from harness.statistics.quantiles import QuantileEstimate, quantile_estimate
+from harness.statistics.ratios import Interval
 
-_ANSWERED = (0, 1)
+ANSWERED = (TrialState.OK, TrialState.SYSTEM_FAILURE)
 """Trial states whose latency is the system's own: answers and failures of the system."""
 
 
@@ -26,15 +28,15 @@ def latency_estimates(subject: Subject) -> list[LatencyEstimate]:
     Cold, warm, cached and recorded answers are never mixed.
     """
     trials = subject.trials
-    known = np.isfinite(trials.latency_s) & np.isin(trials.status, _ANSWERED)
+    known = np.isfinite(trials.latency_s) & np.isin(trials.status, ANSWERED)
     result = []
     for name, rows in subject.slices.items():
         for variant, facts in enumerate(subject.variants):
             for code, path in enumerate(AnswerPath, start=1):
-                chosen = known[variant, rows] & (trials.path[variant, rows] == code)
-                if not chosen.any():
+                chosen = known & (trials.path == code)
+                values, clusters = flat(subject, trials.latency_s, chosen, variant, rows)
+                if not len(values):
                     continue
-                values, clusters = _flat(subject, trials.latency_s[variant, rows], chosen, rows)
                 p50, p95 = (
                     quantile_estimate(values, clusters, share, subject.analysis.confidence)
                     for share in (0.5, 0.95)
@@ -52,26 +54,24 @@ def cost_estimates(subject: Subject, right: Column | None) -> list[CostEstimate]
     """
     trials = subject.trials
     known = np.isfinite(trials.cost_usd)
-    expected = np.isin(trials.status, _ANSWERED)
+    expected = np.isin(trials.status, ANSWERED)
     result = []
     for name, rows in subject.slices.items():
         for variant, facts in enumerate(subject.variants):
-            priced = known[variant, rows]
-            if not priced.any():
+            values, clusters = flat(subject, trials.cost_usd, known, variant, rows)
+            if not len(values):
                 continue
-            complete = bool((priced | ~expected[variant, rows]).all())
-            values, clusters = _flat(subject, trials.cost_usd[variant, rows], priced, rows)
-            estimate = mean_estimate(values, clusters, (None, None), subject.analysis.confidence)
-            constant = estimate.low is None and bool(np.ptp(values) == 0)
+            complete = bool((known[variant, rows] | ~expected[variant, rows]).all())
+            mean, low, high = cost_estimate(values, clusters, subject.analysis)
             total = float(values.sum()) if complete else None
             result.append(
                 CostEstimate(
                     variant=facts.id,
                     slice=name,
                     n=len(values),
-                    mean_usd=estimate.value,
-                    ci_low_usd=estimate.value if constant else estimate.low,
-                    ci_high_usd=estimate.value if constant else estimate.high,
+                    mean_usd=mean,
+                    ci_low_usd=low,
+                    ci_high_usd=high,
                     total_usd=total,
                     per_correct_usd=_per_correct(right, variant, rows, total, trials.status),
                 )
@@ -88,13 +88,26 @@ def right_or_wrong(columns: Sequence[Column], metric_id: str) -> Column | None:
     return None
 
 
-def _flat(
-    subject: Subject, values: FloatArray, chosen: NDArray[np.bool_], rows: IntArray
+def cost_estimate(values: FloatArray, clusters: IntArray | None, analysis: Analysis) -> Interval:
+    """The mean cost and its interval.
+
+    A price that never varies is known exactly, once enough examples have shown that.
+    """
+    estimate = mean_estimate(values, clusters, (None, None), analysis.confidence)
+    if np.ptp(values) == 0 and len(values) >= analysis.min_examples:
+        return estimate.value, estimate.value, estimate.value
+    return estimate.value, estimate.low, estimate.high
+
+
+def flat(
+    subject: Subject, table: FloatArray, known: NDArray[np.bool_], variant: int, rows: IntArray
 ) -> tuple[FloatArray, IntArray | None]:
-    """The chosen trials' values in one axis, with the cluster of each."""
+    """The known trials' values of `rows` in one axis, with the cluster of each."""
+    chosen = known[variant, rows]
     which, _ = np.nonzero(chosen)
     of_example = rows if subject.clusters is None else subject.clusters[rows]
-    return values[chosen], local_clusters(of_example, which.astype(np.int32))
+    values: FloatArray = table[variant, rows][chosen]
+    return values, local_clusters(of_example, which.astype(np.int32))
 
 
 def _latency(
@@ -129,6 +142,6 @@ def _per_correct(
     """Total cost over the number of right trials; None where either is unknown or none is right."""
     if right is None or total is None:
         return None
-    tries = np.isin(status[variant, rows], _ANSWERED).sum(axis=1)
+    tries = np.isin(status[variant, rows], ANSWERED).sum(axis=1)
     n_right = float((right.value[variant, rows] * tries).sum())
     return total / n_right if n_right > 0 else None

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import THIN, linearised, too_thin
+from harness.comparison.influence import NOTHING, informative, linearised, undefined
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import Family, Finding, PairEstimate
+from harness.core.example_values import signs
 from harness.core.experiment import PrimaryFigure
 from harness.core.score import Aggregate, FloatArray, IntArray
 from harness.statistics.estimates import Estimate, cluster_totals, paired_estimate
@@ -18,7 +19,6 @@ from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.statistics.permutation import mcnemar_exact, sign_flip_p_values
 from harness.statistics.power import detectable_difference, examples_to_show
 
-_TIE = 1e-12
 _SPENT = np.zeros(0)
 """In place of differences that nobody reads any more: all pairs' together are large."""
 
@@ -39,6 +39,12 @@ class _Pair:
     diffs: FloatArray
     clusters: IntArray | None
     estimate: Estimate | None
+    why_undefined: str
+
+    @property
+    def n_units(self) -> int:
+        """How many of the examples are independent of one another."""
+        return len(self.rows) if self.clusters is None else int(self.clusters.max()) + 1
 
     @property
     def exact(self) -> bool:
@@ -82,26 +88,26 @@ def _pair(
     subject: Subject, column: Column, pair: tuple[int, int], name: str, applicable: IntArray
 ) -> _Pair:
     candidate, baseline = pair
-    both = column.scored[candidate, applicable] & column.scored[baseline, applicable]
-    rows = applicable[both]
+    scored = column.scored[candidate, applicable] & column.scored[baseline, applicable]
+    n_missing = int(np.count_nonzero(~scored))
+    rows = informative(column, pair, applicable)
     clusters = local_clusters(subject.clusters, rows)
-    metric = column.metric
-    diffs = np.zeros(0)
-    estimate = None
-    if len(rows):
-        diffs = linearised(column, candidate, rows) - linearised(column, baseline, rows)
-        known = metric.lower is not None and metric.upper is not None
-        estimate = paired_estimate(
-            diffs,
-            clusters,
-            metric.upper - metric.lower if known else None,  # type: ignore[operator]
-            subject.analysis.confidence,
-            binary=column.independent and metric.aggregate is Aggregate.MEAN,
-        )
-        if too_thin(column, pair, rows):
-            estimate = replace(estimate, low=None, high=None, method=THIN)
-    n_missing = len(applicable) - len(rows)
-    return _Pair(candidate, baseline, column, name, rows, n_missing, diffs, clusters, estimate)
+    why = undefined(column, pair, rows) if len(rows) else "no data"
+    made = _Pair(candidate, baseline, column, name, rows, n_missing, _SPENT, clusters, None, why)
+    if why in ("no data", NOTHING):
+        return made
+    diffs = linearised(column, candidate, rows) - linearised(column, baseline, rows)
+    lower, upper = column.metric.lower, column.metric.upper
+    estimate = paired_estimate(
+        diffs,
+        clusters,
+        None if lower is None or upper is None else upper - lower,
+        subject.analysis.confidence,
+        binary=column.independent and column.metric.aggregate is Aggregate.MEAN,
+    )
+    if why:
+        return replace(made, estimate=replace(estimate, low=None, high=None, method=why))
+    return replace(made, diffs=diffs, estimate=estimate)
 
 
 def _p_values(subject: Subject, pairs: Sequence[_Pair], slice_rows: IntArray) -> list[float | None]:
@@ -151,12 +157,12 @@ def _finish(
     subject: Subject, pair: _Pair, p_value: float | None, p_adjusted: float | None
 ) -> PairEstimate:
     estimate = pair.estimate
-    signs = _signs(pair)
+    better = _signs(pair)
     n = len(pair.rows)
     win_rate = None
     if n:
         win_rate = paired_estimate(
-            signs, pair.clusters, 1.0, subject.analysis.confidence, binary=True
+            better, pair.clusters, 1.0, subject.analysis.confidence, binary=True
         )
     low, high = (estimate.low, estimate.high) if estimate else (None, None)
     mde = detectable_difference(low, high, subject.analysis.confidence)
@@ -167,19 +173,20 @@ def _finish(
         metric=pair.column.metric.id,
         slice=pair.slice,
         n=n,
+        n_units=pair.n_units,
         n_missing=pair.n_missing,
         diff=estimate.value if estimate else None,
         standard_error=estimate.standard_error if estimate else None,
         ci_low=low,
         ci_high=high,
-        method=estimate.method if estimate else "no data",
+        method=estimate.method if estimate else pair.why_undefined,
         p_value=p_value,
         p_adjusted=p_adjusted,
-        test="mcnemar_exact" if pair.exact else "sign_flip_permutation" if n else "no data",
+        test=_test(pair, p_value),
         family=_family(subject, pair),
-        wins=int((signs > 0).sum()),
-        ties=int((signs == 0).sum()),
-        losses=int((signs < 0).sum()),
+        wins=int((better > 0).sum()),
+        ties=int((better == 0).sum()),
+        losses=int((better < 0).sum()),
         win_rate=(1 + win_rate.value) / 2 if win_rate else None,
         win_rate_ci_low=_half(win_rate.low) if win_rate else None,
         win_rate_ci_high=_half(win_rate.high) if win_rate else None,
@@ -200,11 +207,8 @@ def _signs(pair: _Pair) -> FloatArray:
     """
     column, rows = pair.column, pair.rows
     apart = column.value[pair.candidate, rows] - column.value[pair.baseline, rows]
-    if column.metric.aggregate is Aggregate.RATIO:
-        weights = column.weight[:, rows]
-        apart = np.where((weights[pair.candidate] > 0) & (weights[pair.baseline] > 0), apart, 0.0)
-    signs: FloatArray = np.where(np.abs(apart) > _TIE, np.sign(apart), 0.0)
-    return signs if column.metric.higher_is_better else -signs
+    counted = column.counted[pair.candidate, rows] & column.counted[pair.baseline, rows]
+    return signs(column.metric, apart, counted)
 
 
 def _half(end: float | None) -> float | None:
@@ -213,9 +217,9 @@ def _half(end: float | None) -> float | None:
 
 def _finding(subject: Subject, pair: _Pair, p_adjusted: float | None) -> Finding:
     """Better or worse needs both the adjusted test and an interval that leaves out 0."""
-    n_units = len(pair.rows) if pair.clusters is None else int(pair.clusters.max()) + 1
     estimate = pair.estimate
-    if estimate is None or n_units < subject.analysis.min_examples or estimate.method == THIN:
+    few = pair.n_units < subject.analysis.min_examples
+    if estimate is None or few or pair.why_undefined:
         return "too_few"
     if estimate.low is None or estimate.high is None or p_adjusted is None:
         return "no_evidence"
@@ -223,3 +227,9 @@ def _finding(subject: Subject, pair: _Pair, p_adjusted: float | None) -> Finding
     if not certain or estimate.low <= 0 <= estimate.high:
         return "no_evidence"
     return "better" if (estimate.value > 0) == pair.column.metric.higher_is_better else "worse"
+
+
+def _test(pair: _Pair, p_value: float | None) -> str:
+    if p_value is None:
+        return "none"
+    return "mcnemar_exact" if pair.exact else "sign_flip_permutation"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import THIN, informative, linearised, too_thin
+from harness.comparison.influence import informative, linearised, undefined
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import ScoreEstimate
 from harness.core.score import Aggregate, IntArray
@@ -31,7 +31,7 @@ def _score(
 ) -> ScoreEstimate:
     metric = column.metric
     n_missing = int(np.count_nonzero(~column.scored[variant, rows]))
-    used = informative(column, variant, rows)
+    used = informative(column, (variant,), rows)
     estimate = None
     if len(used):
         estimate = mean_estimate(
@@ -41,8 +41,8 @@ def _score(
             subject.analysis.confidence,
             binary=column.independent and metric.aggregate is Aggregate.MEAN,
         )
-        if too_thin(column, [variant], used):
-            estimate = replace(estimate, low=None, high=None, method=THIN)
+        if why := undefined(column, (variant,), used):
+            estimate = replace(estimate, low=None, high=None, method=why)
     return ScoreEstimate(
         variant=subject.variants[variant].id,
         metric=metric.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,7 @@ class Subject:
     """A run's scores and trials with what is known of its variants and examples.
 
     `examples` are in the order of the tables' second axis, `variants` of their first.
+    `error_kinds` counts each variant's failures by kind.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class Subject:
     slice_meanings: dict[str, str] = field(default_factory=dict)
     factors: dict[str, dict[str, object]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    error_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def slices(self) -> dict[str, IntArray]:

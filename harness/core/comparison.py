@@ -86,8 +86,10 @@ class ScoreEstimate(Value):
 
 
 class PairEstimate(Value):
-    """Candidate minus baseline, on the examples that both have scores for.
+    """Candidate minus baseline, on the `n` examples that both have scores for.
 
+    `n_units` of them are independent: clusters count once. In a ratio, examples on which neither
+    has anything to count are left out; the difference is null where one has none at all.
     `p_adjusted` is Holm's within the primary family, else Benjamini and Hochberg's. `wins` counts
     examples on which the candidate is better by the metric's own direction. `mde` is the smallest
     difference that this many examples would show with 80 % power; `n_needed`, where there is no
@@ -99,6 +101,7 @@ class PairEstimate(Value):
     metric: str
     slice: str
     n: int
+    n_units: int
     n_missing: int
     diff: Finite | None
     standard_error: Finite | None
@@ -150,6 +153,24 @@ class CostEstimate(Value):
     total_usd: Finite | None
     per_correct_usd: Finite | None
     judge_usd: Finite = 0.0
+
+
+class RatioEstimate(Value):
+    """Candidate over baseline, on the `n` examples whose latency or cost both know.
+
+    Latencies are those of one path. Null ends: too few examples, or a figure that is not above 0.
+    """
+
+    candidate: str
+    baseline: str
+    quantity: Literal["latency_p50", "latency_p95", "cost_mean"]
+    path: Literal["cold", "warm", "cached", "recorded"] | None
+    slice: str
+    n: int
+    n_missing: int
+    ratio: Finite | None
+    ci_low: Finite | None
+    ci_high: Finite | None
 
 
 class ClassEstimate(Value):
@@ -234,5 +255,6 @@ class Comparison(Value):
     losses: tuple[LossShare, ...] = ()
     latency: tuple[LatencyEstimate, ...] = ()
     cost: tuple[CostEstimate, ...] = ()
+    ratios: tuple[RatioEstimate, ...] = ()
     classes: tuple[ClassEstimate, ...] = ()
     confusion: tuple[ConfusionCell, ...] = ()

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from harness.core.comparison import Finite, Value
+from harness.core.comparison import Value
 from harness.core.example import ALL
+from harness.core.options import Number
 
-Ratio: TypeAlias = Annotated[Finite, Field(gt=0)]
+Ratio: TypeAlias = Annotated[Number, Field(gt=0)]
 
 
 class QualityRule(Value):
@@ -22,9 +23,9 @@ class QualityRule(Value):
 
     metric: str
     slice: str = ALL
-    margin: Annotated[Finite, Field(ge=0)] | None = None
-    floor: Finite | None = None
-    ceiling: Finite | None = None
+    margin: Annotated[Number, Field(ge=0)] | None = None
+    floor: Number | None = None
+    ceiling: Number | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> QualityRule:
@@ -72,7 +73,7 @@ class GatePolicy(Value):
 
     candidate: str | None = None
     baseline: str | None = None
-    confidence: Annotated[Finite, Field(gt=0.5, lt=1)] = 0.95
-    coverage: Annotated[Finite, Field(ge=0, le=1)] = 0.98
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
+    coverage: Annotated[Number, Field(ge=0, le=1)] = 0.98
     on_inconclusive: Literal["block", "warn"] = "block"
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeAlias
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,13 +137,21 @@ class ScoreTable:
         raise KeyError(metric_id)
 
 
+class TrialState(IntEnum):
+    """How a trial ended, as `TrialTable.status` holds it."""
+
+    NONE = -1
+    OK = 0
+    SYSTEM_FAILURE = 1
+    INFRASTRUCTURE_FAILURE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class TrialTable:
     """What every trial took, in arrays of shape (variants, examples, repeats).
 
-    `status` holds 0 ok, 1 system failure, 2 infrastructure failure, -1 no such trial;
-    `latency_s` and `cost_usd` are NaN where unknown; `path` tells cold (1), warm (2),
-    cached (3) and recorded (4) answers apart.
+    `status` holds a `TrialState`; `latency_s` and `cost_usd` are NaN where unknown; `path` tells
+    cold (1), warm (2), cached (3) and recorded (4) answers apart.
     """
 
     variants: tuple[str, ...]
@@ -152,9 +160,3 @@ class TrialTable:
     path: NDArray[np.int8]
     latency_s: FloatArray
     cost_usd: FloatArray
-
-
-def json_number(value: Any) -> float | None:
-    """`value` as a JSON number, or None where it is not finite."""
-    number = float(value)
-    return number if math.isfinite(number) else None

@@ -9,7 +9,7 @@ from harness.core.comparison import Comparison
 from harness.core.policy import CostRule, GatePolicy, LatencyRule, QualityRule
 from harness.core.verdict import Outcome, RuleResult, Verdict
 from harness.errors import ExitCode
-from harness.gate.evidence import Evidence, Figures, cost_ratio, latency_ratio
+from harness.gate.evidence import Evidence, Figures
 from harness.gate.wording import reason
 from harness.statistics.power import examples_needed
 
@@ -95,11 +95,11 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
                     result += _quality(rule, name, figures)
                 case LatencyRule():
                     text = f"{rule.latency} latency ratio <= {rule.max_ratio:g} on {name}"
-                    evidence = latency_ratio(figures, rule.latency, name)
+                    evidence = figures.ratio(f"latency_{rule.latency}", name)
                     result.append(_Question(text, evidence, rule.max_ratio))
                 case CostRule():
                     text = f"cost ratio <= {rule.max_ratio:g} on {name}"
-                    evidence = cost_ratio(figures, name)
+                    evidence = figures.ratio("cost_mean", name)
                     result.append(_Question(text, evidence, rule.max_ratio))
     return result
 

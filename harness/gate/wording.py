@@ -12,7 +12,7 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
         return f"{evidence.gap[0].upper()}{evidence.gap[1:]}."
     if evidence.coverage < coverage:
         return (
-            f"Only {evidence.coverage:.1%} of the examples have a score on both sides; "
+            f"Only {evidence.coverage:.1%} of the examples have {_needed(evidence)}; "
             f"the policy asks for {coverage:.1%}."
         )
     figure = _between(evidence)
@@ -25,9 +25,19 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
         case "inconclusive" if (far := evidence.far_end) is not None and evidence.broken_at(
             far, limit
         ):
-            return f"{figure}: beyond {bound}, but among so many rules chance can do that."
+            return f"{figure}: beyond {bound}, but not as certainly as a failure must be."
         case "inconclusive":
             return f"{figure}: the limit {bound} lies within what the data allow."
+
+
+def _needed(evidence: Evidence) -> str:
+    return {
+        "non_inferiority": "a score on both sides",
+        "floor": "a score",
+        "ceiling": "a score",
+        "latency_ratio": "a latency on both sides",
+        "cost_ratio": "a cost on both sides",
+    }[evidence.kind]
 
 
 def _between(evidence: Evidence) -> str:

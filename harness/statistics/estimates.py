@@ -81,9 +81,14 @@ def mean_estimate(
     events = min(_participants(above, clusters), _participants(below, clusters))
     observed = variance / span**2 / model if model > 0 else 0.0
     dispersion = _shrunk(observed, events, _cautious_dispersion(sizes), _PRIOR_EVENTS_MEAN)
-    effective = n / dispersion / _student_factor(len(sizes) - 1, confidence)
-    interval_of_share = binomial.wilson_or_jeffreys(share * effective, effective, confidence)
-    return _scaled(mean, error, interval_of_share, (bottom, span), "wilson_or_jeffreys_effective_n")
+    divisor = dispersion * _student_factor(len(sizes) - 1, confidence)
+    low, high = binomial.wilson_or_jeffreys(share * n / divisor, n / divisor, confidence)
+    if None in bounds:
+        # The observed range hides the tail: move by the skewness that a share would not have.
+        excess = _third_over_second(residuals) - span * divisor * (1 - 2 * share)
+        shift = _johnson(excess, confidence) / n / span * events / (events + _PRIOR_EVENTS_MEAN)
+        low, high = low + shift, high + shift
+    return _scaled(mean, error, (low, high), (bottom, span), "wilson_or_jeffreys_effective_n")
 
 
 def paired_estimate(
@@ -161,22 +166,27 @@ def _paired_interval(
 def _skewness_shift(
     residuals: FloatArray, model: tuple[float, float, float, float], confidence: float
 ) -> float:
-    """How far the sum's interval moves for the skewness that Tango's counts do not have.
-
-    Johnson (1978), JASA 73, 536-544: a skewed mean's interval moves by (1 + 2 z^2) / 6 times its
-    third moment over its second. The counts' own third moment is taken off.
-    """
-    square = float((residuals**2).sum())
-    if square == 0:
-        return 0.0
+    """How far the sum's interval moves for the skewness that Tango's counts do not have."""
     wins, losses, n, size = model
     apart, events = wins - losses, wins + losses
     third = apart - 3 * events * apart / n + 2 * apart**3 / n**2
     second = events - apart**2 / n
     expected = size * third / second if second > 0 else 0.0
-    observed = float((residuals**3).sum()) / square
+    return _johnson(_third_over_second(residuals) - expected, confidence)
+
+
+def _third_over_second(residuals: FloatArray) -> float:
+    square = float((residuals**2).sum())
+    return float((residuals**3).sum()) / square if square > 0 else 0.0
+
+
+def _johnson(third_over_second: float, confidence: float) -> float:
+    """How far a skewed sum's interval moves (Johnson 1978, JASA 73, 536-544).
+
+    (1 + 2 z^2) / 6 times the sum's third moment over its second.
+    """
     z = binomial.z_quantile(confidence)
-    return (1 + 2 * z * z) / 6 * (observed - expected)
+    return (1 + 2 * z * z) / 6 * third_over_second
 
 
 def _scaled(

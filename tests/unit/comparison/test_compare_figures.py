@@ -8,11 +8,11 @@ import pytest
 from builders import NOT_APPLICABLE, compared, metric_scores, pair, score, subject
 from sklearn.metrics import f1_score
 
-from harness.comparison.columns import derived_metric_ids
 from harness.comparison.compare import compare
 from harness.core.example import Example
+from harness.core.example_values import derived_metric_ids
 from harness.core.experiment import Analysis, PrimaryFigure
-from harness.core.score import NO_ANSWER, Aggregate, Metric, MetricScores
+from harness.core.score import NO_ANSWER, Aggregate, Metric, MetricScores, Unscored
 
 
 def _binary(counts):
@@ -67,6 +67,15 @@ def test_missing_is_counted_and_not_applicable_is_not():
     assert (p.n, p.n_missing) == (46, 1)
     assert (score(comparison, "a").n, score(comparison, "a").n_missing) == (46, 1)
     assert (score(comparison, "b").n, score(comparison, "b").n_missing) == (47, 0)
+
+
+def test_a_primary_figure_that_cannot_be_tested_leaves_no_conclusion():
+    value = np.full((2, 100, 1), np.nan)
+    idle = metric_scores(Metric("n"), value, reason=np.full(value.shape, NOT_APPLICABLE))
+    scores = [metric_scores(Metric("m", binary=True), _binary((10, 0, 60, 30))[:, :, None]), idle]
+    both = Analysis((PrimaryFigure("m"), PrimaryFigure("n")))
+    assert compare(subject(scores, analysis=both)).conclusion.kind == "incomplete"
+    assert compare(subject(scores)).conclusion.kind == "ship"
 
 
 def test_coverage_below_the_threshold_gives_no_conclusion():
@@ -187,13 +196,65 @@ def test_macro_f1_standard_error_agrees_with_the_bootstrap():
     assert figure.standard_error == pytest.approx(bootstrap, rel=0.1)
 
 
-def test_macro_f1_of_a_class_with_two_examples_has_no_interval():
-    comparison = compare(subject(_classes(n=10)))
-    assert min(c.n_expected + c.n_predicted for c in comparison.classes) < 5
+def test_macro_f1_of_a_class_with_few_examples_has_no_interval_and_no_test():
+    comparison = compare(subject(_classes(n=60)))
+    assert min(c.n_expected for c in comparison.classes) < 10
     assert score(comparison, "a", "label.macro_f1").ci_low is None
     p = pair(comparison, metric="label.macro_f1")
-    assert (p.ci_low, p.finding) == (None, "too_few")
+    assert (p.ci_low, p.p_value, p.p_adjusted, p.finding) == (None, None, None, "too_few")
+    assert p.method.startswith("undefined: a class")
     assert pair(comparison, metric="label").ci_low is not None
+
+
+def test_classes_that_were_never_expected_are_misses_only():
+    scores = _classes()
+    invented = [
+        replace(
+            s,
+            predicted=np.where(np.arange(200)[None, :, None] < 3, 3, s.predicted).astype(np.int32),
+            labels=(*s.labels, "violet"),
+        )
+        for s in scores
+    ]
+    before, after = (
+        score(compare(subject(s)), "b", "label.macro_f1").mean for s in (scores, invented)
+    )
+    assert after == pytest.approx(before, abs=0.05)
+
+
+def test_macro_f1_without_any_class_at_all_is_not_a_crash():
+    (scores,) = _classes()[1:]
+    blank = np.full(scores.value.shape, -1, np.int32)
+    nothing = replace(
+        scores,
+        value=np.full(scores.value.shape, np.nan),
+        reason=np.full(scores.value.shape, 1, np.int32),
+        reasons=(Unscored("no answer came"),),
+        expected=blank,
+        predicted=blank,
+        labels=(),
+    )
+    p = pair(compare(subject([nothing])), metric="label.macro_f1")
+    assert (p.n, p.n_missing, p.diff, p.finding) == (0, 200, None, "too_few")
+
+
+def test_a_ratio_with_nothing_to_count_on_one_side_has_no_difference():
+    """The baseline never abstains: its precision is undefined, not 0."""
+    metric = Metric("m", aggregate=Aggregate.RATIO)
+    value, weight = np.zeros((2, 100, 1)), np.zeros((2, 100, 1))
+    value[1, :6] = 1
+    weight[1, :12] = 1
+    p = pair(compare(subject([metric_scores(metric, value, weight)])))
+    assert (p.n, p.diff, p.p_value, p.finding) == (12, None, None, "too_few")
+    assert (p.wins, p.ties, p.losses) == (0, 12, 0)
+
+
+def test_ratio_pairs_count_the_examples_that_say_something():
+    metric = Metric("m", aggregate=Aggregate.RATIO)
+    value, weight = np.ones((2, 100, 1)), np.zeros((2, 100, 1))
+    weight[0, :5] = weight[1, 3:8] = 1
+    p = pair(compare(subject([metric_scores(metric, value, weight)])))
+    assert (p.n, p.n_units, p.n_missing, p.finding) == (8, 8, 0, "too_few")
 
 
 def test_pass_to_the_k_by_brute_force():
@@ -209,6 +270,12 @@ def test_pass_to_the_k_by_brute_force():
     metric = Metric("m", binary=True)
     assert derived_metric_ids(metric, 4) == [m.id for m in comparison.metrics][1:]
     assert derived_metric_ids(metric, 1) == []
+
+
+def test_only_what_is_better_higher_can_be_passed():
+    rate = Metric("m", binary=True, higher_is_better=False)
+    assert derived_metric_ids(rate, 4) == []
+    assert [m.id for m in compared(np.ones((2, 20, 4)), rate).metrics] == ["m"]
 
 
 def test_repeats_are_not_independent_examples():
@@ -304,3 +371,47 @@ def test_a_metric_that_applies_nowhere_is_a_warning():
     (warning,) = comparison.warnings
     assert warning.startswith("idle applies to none")
     assert not [s for s in comparison.scores if s.metric == "idle"]
+
+
+def _operations(latency=None, cost=None, status=None):
+    shape = (2, 40, 2)
+    columns = {
+        name: value
+        for name, value in (("latency_s", latency), ("cost_usd", cost), ("status", status))
+        if value is not None
+    }
+    scores = [metric_scores(Metric("m", binary=True), np.ones(shape))]
+    return compare(subject(scores, **columns))
+
+
+def test_ratios_rest_on_examples_known_on_both_sides():
+    rng = np.random.default_rng(6)
+    latency = rng.lognormal(0, 0.2, (2, 40, 2))
+    latency[1] *= 2
+    latency[0, :4, 1] = np.nan
+    latency[1, 2:6, 0] = np.nan
+    ratios = {r.quantity: r for r in _operations(latency=latency).ratios}
+    p50 = ratios["latency_p50"]
+    assert (p50.n, p50.n_missing, p50.path) == (34, 6, "recorded")
+    known = latency[:, 6:].reshape(2, -1)
+    assert p50.ratio == pytest.approx(np.median(known[1]) / np.median(known[0]))
+    assert p50.ci_low < 2 < p50.ci_high
+    assert "cost_mean" not in ratios
+
+
+def test_infrastructure_failures_are_missing_from_a_cost_ratio():
+    cost = np.full((2, 40, 2), 0.01)
+    cost[1] = 0.02
+    status = np.zeros(cost.shape, np.int8)
+    status[1, :20] = 2
+    cost[1, :20] = np.nan
+    (ratio,) = _operations(cost=cost, status=status).ratios
+    assert (ratio.n, ratio.n_missing, ratio.ratio) == (20, 20, pytest.approx(2))
+
+
+def test_one_price_seen_once_is_no_certainty():
+    cost = np.full((2, 40, 2), np.nan)
+    cost[:, :1] = 0.01
+    comparison = _operations(cost=cost)
+    assert comparison.cost[0].ci_low_usd is None
+    assert comparison.ratios[0].ci_high is None

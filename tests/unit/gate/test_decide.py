@@ -145,6 +145,14 @@ def test_latency_ratios():
     assert outcomes == ["pass", "inconclusive", "fail"]
 
 
+def test_latencies_missing_on_one_side_count_against_coverage():
+    latency = _latency(0.5)
+    latency[1, :20] = np.nan
+    verdict = _decide(_comparison(0, 0, 400, latency=latency), {"latency": "p50", "max_ratio": 1})
+    assert verdict.outcome == "inconclusive"
+    assert "95.0% of the examples have a latency on both sides" in verdict.rules[0].reason
+
+
 def test_unknown_latency_and_cost_cannot_pass():
     verdict = _decide(
         _comparison(0, 0, 400),
@@ -165,7 +173,7 @@ def test_cost_ratios_and_partly_unknown_cost():
         _decide(_comparison(0, 0, 400, cost=cost), {"cost": "mean", "max_ratio": 1.1}).exit_code
         == 1
     )
-    cost[1, 0] = np.nan
+    cost[1, :20] = np.nan
     partial = _decide(_comparison(0, 0, 400, cost=cost), {"cost": "mean", "max_ratio": 1.3})
     assert partial.outcome == "inconclusive"
 
