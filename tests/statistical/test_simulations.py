@@ -4,10 +4,18 @@ Each cell is a design (examples, cluster size, repeats, correlation) and a truth
 are the project's promise (docs/statistics.md), checked in every cell and on average.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from builders import metric_scores, pair, score, subject
+from sklearn.metrics import f1_score
 
+from harness.comparison.compare import compare
+from harness.core.example import Example
 from harness.core.policy import GatePolicy
+from harness.core.score import Aggregate, Metric
+from harness.gate.decide import decide
 from harness.statistics.binomial import tango, z_quantile
 from harness.statistics.estimates import mean_estimate, paired_estimate
 
@@ -32,11 +40,11 @@ def _beta(rng, mean, correlation, shape):
     return rng.beta(mean * weight, (1 - mean) * weight)
 
 
-def _chances(rng, n, design, truth):
-    """Each example's chance of an event, for TRIALS data sets: (TRIALS, n)."""
+def _chances(rng, n, design, truth, trials=TRIALS):
+    """Each example's chance of an event, for so many data sets: (trials, n)."""
     size, _, within_cluster, within_example = DESIGNS[design]
-    of_cluster = _beta(rng, truth, within_cluster, (TRIALS, n // size))
-    return _beta(rng, np.repeat(of_cluster, size, axis=1), within_example, (TRIALS, n))
+    of_cluster = _beta(rng, truth, within_cluster, (trials, n // size))
+    return _beta(rng, np.repeat(of_cluster, size, axis=1), within_example, (trials, n))
 
 
 def _clusters(n, design):
@@ -89,10 +97,10 @@ def test_intervals_cover_rare_and_common_outcomes():
     assert 0.94 <= average <= 0.97
 
 
-def _loss_diffs(rng, n, design, loss, gain):
+def _loss_diffs(rng, n, design, loss, gain, trials=TRIALS):
     """Paired differences with a true mean of exactly -loss: losses loss + gain, gains gain."""
     repeats = DESIGNS[design][1]
-    discordant = _chances(rng, n, design, loss + 2 * gain)
+    discordant = _chances(rng, n, design, loss + 2 * gain, trials)
     differing = rng.binomial(repeats, discordant)
     gains = rng.binomial(differing, gain / (loss + 2 * gain))
     return (2 * gains - differing) / repeats
@@ -134,19 +142,20 @@ def test_gate_passes_a_loss_at_the_margin_in_at_most_3_percent():
                         harmless = _loss_diffs(rng, n, design, 0.0, gain + loss / 2)
                         power[cell] = (_lows(harmless, design) > -loss).mean()
                         peers[cell] = (_wald_lows(harmless) > -loss).mean()
+    suspects = [cell for cell, rate in rates.items() if rate > 0.03]
+    for design, n, loss, gain in suspects:  # chance, or too often? more data tell
+        diffs = _loss_diffs(rng, n, design, loss, gain, trials=15_000)
+        rates[design, n, loss, gain] = (_lows(diffs, design) > -loss).mean()
     worst = sorted(((rate, cell) for cell, rate in rates.items()), reverse=True)[:5]
     average = np.mean(list(rates.values()))
-    print(f"{len(rates)} cells, average {average:.4f}, worst {worst}")  # noqa: T201
-    noise = 2 * np.sqrt(0.03 * 0.97 / TRIALS)
-    assert worst[0][0] <= 0.03 + noise, worst
+    print(f"{len(rates)} cells, {len(suspects)} with more data, average {average:.4f}")  # noqa: T201
+    print(f"worst {worst}")  # noqa: T201
+    assert worst[0][0] <= 0.03, worst
     assert average <= 0.025
-    behind = {
-        cell: (power[cell], peers[cell]) for cell in power if power[cell] < peers[cell] - 0.03
-    }
     ours, theirs = (np.mean(list(side.values())) for side in (power, peers))
     print(f"power where a normal interval is valid: ours {ours:.4f}, its {theirs:.4f}")  # noqa: T201
     assert len(power) >= 3
-    assert not behind
+    assert not {cell for cell in power if power[cell] < peers[cell] - 0.03}
 
 
 def test_peers_gate_passes_a_loss_at_the_margin_far_too_often():
@@ -157,6 +166,92 @@ def test_peers_gate_passes_a_loss_at_the_margin_far_too_often():
     percentile_low = -resampled[:, int(0.975 * 2000)]
     assert (percentile_low > -0.03).mean() + (percentile_low == -0.03).mean() > 0.1
     assert (_lows(diffs, "independent") > -0.03).mean() <= 0.03
+
+
+def _gate(value, margin):
+    made = subject([metric_scores(Metric("m", binary=value.shape[2] == 1), value)])
+    policy = GatePolicy(rules=({"metric": "m", "margin": margin},))
+    verdict = decide(
+        policy,
+        lambda confidence: compare(
+            replace(made, analysis=replace(made.analysis, confidence=confidence, resamples=0))
+        ),
+        policy_sha256="0" * 64,
+        baseline_run_id="base",
+    )
+    return verdict.outcome
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_the_gate_itself_at_the_margin_and_on_identical_systems(repeats):
+    """The same promises through the whole gate: 1,000 gates on 200 examples, 5 points of margin."""
+    rng = np.random.default_rng(20261122)
+    outcomes = {"at the margin": [], "identical": []}
+    for _ in range(1000):
+        shape = (1, 200, repeats)
+        a = (rng.random(shape) < 0.9).astype(float)
+        lost = np.where(rng.random(shape) < 0.05 / 0.9, 0.0, a)
+        outcomes["at the margin"].append(_gate(np.concatenate([a, lost]), 0.05))
+        b = (rng.random(shape) < 0.9).astype(float)
+        outcomes["identical"].append(_gate(np.concatenate([a, b]), 0.0))
+    noise = 2 * np.sqrt(0.025 * 0.975 / 1000)
+    assert outcomes["at the margin"].count("pass") / 1000 <= 0.025 + noise
+    assert outcomes["identical"].count("fail") / 1000 <= 0.025 + noise
+    assert "pass" not in outcomes["identical"] or outcomes["identical"].count("pass") < 50
+
+
+def _labelled(rng, n_classes, n, skills):
+    expected = rng.permutation(np.arange(n) % n_classes)
+    predicted = np.array(
+        [np.where(rng.random(n) < s, expected, rng.integers(0, n_classes, n)) for s in skills]
+    )
+    return np.stack([expected, expected])[:, :, None], predicted[:, :, None]
+
+
+@pytest.mark.parametrize(("n_classes", "n"), [(3, 200), (10, 300), (30, 900)])
+def test_macro_f1_intervals_cover(n_classes, n):
+    rng = np.random.default_rng(20261123)
+    metric = Metric("m", aggregate=Aggregate.MACRO_F1)
+    skills = (0.6, 0.8)
+    expected, predicted = _labelled(rng, n_classes, 300_000, skills)
+    truth = [f1_score(expected[i, :, 0], predicted[i, :, 0], average="macro") for i in (0, 1)]
+    hits = np.zeros(3)
+    for _ in range(400):
+        expected, predicted = (
+            codes.astype(np.int32) for codes in _labelled(rng, n_classes, n, skills)
+        )
+        value = (expected == predicted).astype(float)
+        scores = replace(
+            metric_scores(metric, value),
+            expected=expected,
+            predicted=predicted,
+            labels=tuple(str(c) for c in range(n_classes)),
+        )
+        result = compare(subject([scores]))
+        figures = [score(result, "a"), score(result, "b"), pair(result)]
+        truths = [*truth, truth[1] - truth[0]]
+        hits += [f.ci_low <= t <= f.ci_high for f, t in zip(figures, truths, strict=True)]
+    assert (hits / 400 >= 0.92).all(), hits / 400
+
+
+def test_ratio_intervals_cover():
+    """Micro precision: 0 to 3 items an example, of which a share is right, by cluster of 4."""
+    rng = np.random.default_rng(20261124)
+    metric = Metric("m", aggregate=Aggregate.RATIO)
+    examples = tuple(Example(id=f"e{i:04d}", input={}, cluster=f"c{i // 4}") for i in range(200))
+    hits = np.zeros(2)
+    for _ in range(600):
+        weight = rng.integers(0, 4, (2, 200, 1))
+        chance = np.repeat(rng.beta(9, 1, 50), 4)[None, :, None]
+        right = rng.binomial(weight, chance)
+        value = np.divide(right, weight, out=np.zeros(weight.shape), where=weight > 0)
+        result = compare(subject([metric_scores(metric, value, weight)], examples=examples))
+        figure, difference = score(result), pair(result)
+        hits += [
+            figure.ci_low <= 0.9 <= figure.ci_high,
+            difference.ci_low <= 0 <= difference.ci_high,
+        ]
+    assert (hits / 600 >= 0.925).all(), hits / 600
 
 
 def test_policy_default_is_the_confidence_simulated_here():
