@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from harness.comparison.classes import confusion_tables
 from harness.comparison.columns import Column, columns
 from harness.comparison.conclusion import conclude, loss_shares
@@ -48,7 +50,7 @@ def compare(subject: Subject) -> Comparison:
         metrics=tuple(_metrics(subject, table)),
         slices=tuple(_slices(subject)),
         conclusion=conclude(subject, pairs),
-        warnings=(*subject.warnings, *_idle_metrics(table)),
+        warnings=(*subject.warnings, *_idle_metrics(table), *_partly_known(subject)),
         factors=subject.factors,
         scores=tuple(score_estimates(subject, table)),
         pairs=tuple(pairs),
@@ -67,6 +69,21 @@ def _idle_metrics(table: Sequence[Column]) -> list[str]:
         f"{column.metric.id} applies to none of the examples: check its where: and target_field:"
         for column in table
         if not column.applicable.any()
+    ]
+
+
+def _partly_known(subject: Subject) -> list[str]:
+    """A warning where a latency or cost is known for some of a variant's answers only."""
+    answered = np.isin(subject.trials.status, (TrialState.OK, TrialState.SYSTEM_FAILURE))
+    return [
+        f"{what} of {facts.id} is known for {n_known} of its {n_answered} answers only: "
+        "its figures may not be those of all"
+        for what, table in (
+            ("latency", subject.trials.latency_s),
+            ("cost", subject.trials.cost_usd),
+        )
+        for facts, known, asked in zip(subject.variants, np.isfinite(table), answered, strict=True)
+        if 0 < (n_known := int((known & asked).sum())) < (n_answered := int(asked.sum()))
     ]
 
 

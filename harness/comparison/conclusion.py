@@ -17,7 +17,7 @@ def conclude(subject: Subject, pairs: Sequence[PairEstimate]) -> Conclusion:
     leading = [p for p in primary if p.metric == lead.metric and p.slice == lead.slice]
     if len(subject.variants) == 1:
         return _conclusion("single", subject.baseline, lead, [])
-    thin = [pair for pair in primary if not _covered(pair, subject.analysis.coverage)]
+    thin = [p for p in primary if not p.n or p.coverage < subject.analysis.coverage]
     candidates = len(subject.variants) - 1
     if thin or len(primary) < candidates * len(subject.analysis.primary):
         return _conclusion("incomplete", subject.baseline, lead, thin)
@@ -59,11 +59,6 @@ def loss_shares(subject: Subject, pairs: Sequence[PairEstimate]) -> list[LossSha
             ]
             result += sorted(shares, key=lambda share: -share.share_of_losses)
     return result
-
-
-def _covered(pair: PairEstimate, least: float) -> bool:
-    wanted = pair.n + pair.n_missing
-    return wanted > 0 and pair.n / wanted >= least
 
 
 def _by_size(pair: PairEstimate) -> float:

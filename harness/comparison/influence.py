@@ -43,6 +43,17 @@ def informative(column: Column, variants: tuple[int, ...], rows: IntArray) -> In
     return scored
 
 
+def coverage(
+    column: Column, n_trials: IntArray, variants: tuple[int, ...], rows: IntArray
+) -> float:
+    """The share of the trials of `rows` that have a score with every one of the variants."""
+    if not len(rows):
+        return 0.0
+    chosen = np.ix_(np.array(variants), rows)
+    shares = column.n_scored[chosen] / np.maximum(n_trials[chosen], 1)
+    return float(shares.min(axis=0).mean())
+
+
 def undefined(column: Column, variants: tuple[int, ...], rows: IntArray) -> str:
     """Why there is no figure (`NOTHING`) or no interval (`THIN`) on `rows`; empty if there is."""
     match column.metric.aggregate:

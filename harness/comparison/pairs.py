@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import NOTHING, informative, linearised, undefined
+from harness.comparison.influence import NOTHING, coverage, informative, linearised, undefined
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import Family, Finding, PairEstimate
 from harness.core.example_values import signs
@@ -40,6 +40,7 @@ class _Pair:
     clusters: IntArray | None
     estimate: Estimate | None
     why_undefined: str
+    coverage: float
 
     @property
     def n_units(self) -> int:
@@ -93,7 +94,10 @@ def _pair(
     rows = informative(column, pair, applicable)
     clusters = local_clusters(subject.clusters, rows)
     why = undefined(column, pair, rows) if len(rows) else "no data"
-    made = _Pair(candidate, baseline, column, name, rows, n_missing, _SPENT, clusters, None, why)
+    covered = coverage(column, subject.n_trials, pair, applicable)
+    made = _Pair(
+        candidate, baseline, column, name, rows, n_missing, _SPENT, clusters, None, why, covered
+    )
     if why in ("no data", NOTHING):
         return made
     diffs = linearised(column, candidate, rows) - linearised(column, baseline, rows)
@@ -175,6 +179,7 @@ def _finish(
         n=n,
         n_units=pair.n_units,
         n_missing=pair.n_missing,
+        coverage=pair.coverage,
         diff=estimate.value if estimate else None,
         standard_error=estimate.standard_error if estimate else None,
         ci_low=low,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.comparison.columns import Column
-from harness.comparison.influence import informative, linearised, undefined
+from harness.comparison.influence import coverage, informative, linearised, undefined
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import ScoreEstimate
 from harness.core.score import Aggregate, IntArray
@@ -49,6 +49,7 @@ def _score(
         slice=slice_name,
         n=len(used),
         n_missing=n_missing,
+        coverage=coverage(column, subject.n_trials, (variant,), rows),
         mean=estimate.value if estimate else None,
         standard_error=estimate.standard_error if estimate else None,
         ci_low=estimate.low if estimate else None,

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core.example import Example, slice_members
 from harness.core.experiment import Analysis, VariantFacts
-from harness.core.score import IntArray, ScoreTable, TrialTable
+from harness.core.score import IntArray, ScoreTable, TrialState, TrialTable
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class Subject:
         keys = (f"c{e.cluster}" if e.cluster is not None else f"e{e.id}" for e in self.examples)
         coded = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int32)
         return None if len(codes) == len(self.examples) else coded
+
+    @cached_property
+    def n_trials(self) -> IntArray:
+        """How many repeats each variant has of each example: (variants, examples)."""
+        counts: IntArray = (self.trials.status != TrialState.NONE).sum(axis=2, dtype=np.int32)
+        return counts
 
     @property
     def variant_ids(self) -> tuple[str, ...]:

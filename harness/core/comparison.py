@@ -70,7 +70,8 @@ class SliceSummary(Value):
 class ScoreEstimate(Value):
     """One variant's figure for a metric on a slice.
 
-    `n` examples carry it; `n_missing` should have and do not. `method` names the interval's.
+    `n` examples carry it; `n_missing` should have and do not; `coverage` is the share of the
+    trials that should have a score and do. `method` names the interval's.
     """
 
     variant: str
@@ -78,6 +79,7 @@ class ScoreEstimate(Value):
     slice: str
     n: int
     n_missing: int
+    coverage: Finite
     mean: Finite | None
     standard_error: Finite | None
     ci_low: Finite | None
@@ -88,8 +90,9 @@ class ScoreEstimate(Value):
 class PairEstimate(Value):
     """Candidate minus baseline, on the `n` examples that both have scores for.
 
-    `n_units` of them are independent: clusters count once. In a ratio, examples on which neither
-    has anything to count are left out; the difference is null where one has none at all.
+    `n_units` of them are independent: clusters count once. `coverage` is the share of the trials
+    that should have a score on both sides and do; repeats count. In a ratio, examples on which
+    neither has anything to count are left out; the difference is null where one has none at all.
     `p_adjusted` is Holm's within the primary family, else Benjamini and Hochberg's. `wins` counts
     examples on which the candidate is better by the metric's own direction. `mde` is the smallest
     difference that this many examples would show with 80 % power; `n_needed`, where there is no
@@ -103,6 +106,7 @@ class PairEstimate(Value):
     n: int
     n_units: int
     n_missing: int
+    coverage: Finite
     diff: Finite | None
     standard_error: Finite | None
     ci_low: Finite | None

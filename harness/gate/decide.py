@@ -91,6 +91,8 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
     for rule in policy.rules:
         for name in slices_of_rule(rule.slice, figures.slices):
             match rule:
+                case QualityRule() if rule.slice != name and not figures.has(rule.metric, name):
+                    pass  # `name=*` means the values that the metric applies to
                 case QualityRule():
                     result += _quality(rule, name, figures)
                 case LatencyRule():

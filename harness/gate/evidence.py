@@ -87,6 +87,10 @@ class Figures:
             gap=gap if ratio.ratio is not None else "a ratio needs figures above 0 on both sides",
         )
 
+    def has(self, metric: str, slice_name: str) -> bool:
+        """Whether the metric applies to any example of the slice."""
+        return (metric, slice_name) in self._pairs
+
     def difference(self, metric: str, slice_name: str) -> Evidence:
         """Candidate minus baseline; above is good where a higher value is better."""
         pair = self._pairs.get((metric, slice_name))
@@ -105,7 +109,7 @@ class Figures:
             slice_name,
             above,
             pair.n,
-            pair.n / (pair.n + pair.n_missing),
+            pair.coverage,
             pair.diff,
             pair.ci_low if usable else None,
             pair.ci_high if usable else None,
@@ -121,14 +125,13 @@ class Figures:
         if score is None:
             gap = "the metric applies to none of these examples"
             return Evidence(kind, metric, slice_name, floor, 0, 0.0, gap=gap)
-        wanted = score.n + score.n_missing
         return Evidence(
             kind,
             metric,
             slice_name,
             floor,
             score.n,
-            score.n / wanted if wanted else 0.0,
+            score.coverage,
             score.mean,
             score.ci_low,
             score.ci_high,

@@ -12,7 +12,7 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
         return f"{evidence.gap[0].upper()}{evidence.gap[1:]}."
     if evidence.coverage < coverage:
         return (
-            f"Only {evidence.coverage:.1%} of the examples have {_needed(evidence)}; "
+            f"Only {evidence.coverage:.1%} of the trials have {_needed(evidence)}; "
             f"the policy asks for {coverage:.1%}."
         )
     figure = _between(evidence)

@@ -21,6 +21,8 @@ import numpy as np
 from harness.core.score import FloatArray, IntArray
 from harness.statistics import binomial
 
+_ROUNDING = 1e-12
+"""A mean difference this small, relative to the largest possible, is rounding."""
 _PRIOR_EVENTS_MEAN = 1.0
 _PRIOR_EVENTS_PAIR = 2.0
 _PRIOR_EVENTS_MAGNITUDE = 1.0
@@ -117,6 +119,8 @@ def paired_estimate(
         scale = float(np.abs(diffs).max())
         if scale == 0:
             return Estimate(mean, error, None, None, "undefined: no spread, no known range")
+    if abs(mean) < _ROUNDING * scale:
+        mean = 0.0
     if binary and clusters is None:
         wins, losses = float((diffs > 0).sum()), float((diffs < 0).sum())
         low, high = binomial.tango(wins, losses, n, confidence)

@@ -7,6 +7,8 @@ from statistics import NormalDist
 
 from harness.statistics.binomial import z_quantile
 
+_HOPELESS = 1e-4
+"""A difference this far below the detectable one would need 100 million times the examples."""
 POWER = 0.8
 """The chance of finding a difference of the detectable size."""
 
@@ -49,8 +51,8 @@ def examples_needed(n: int, estimate: float, bound: float, limit: float) -> int 
 def examples_to_show(n: int, difference: float, detectable: float) -> int | None:
     """How many examples would show `difference` with 80 % power, if `n` show `detectable`.
 
-    None where there is no difference to show, or `n` are enough.
+    None where there is no difference to show, `n` are enough, or no set is that large.
     """
-    if difference == 0 or abs(difference) >= detectable:
+    if abs(difference) >= detectable or abs(difference) < detectable * _HOPELESS:
         return None
     return math.ceil(n * (detectable / difference) ** 2)

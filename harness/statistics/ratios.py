@@ -10,13 +10,17 @@ Interval: TypeAlias = tuple[float, float | None, float | None]
 
 
 def ratio_interval(ours: Interval, theirs: Interval) -> Interval | None:
-    """Ours over theirs with its interval; None unless both figures are above 0.
+    """Ours over theirs with its interval; None unless both figures are above 0, or both 0.
+
+    Two zeros are alike: their ratio is 1.
 
     MOVER (Donner and Zou 2012, Statistical Methods in Medical Research 21, 347-359) on the
     logarithmic scale: each side's distance to its limit is squared and added. The two are taken as
     uncorrelated, which is cautious: on the same examples they rise and fall together.
     """
     (a, a_low, a_high), (b, b_low, b_high) = ours, theirs
+    if a == b == 0:
+        return 1.0, 1.0, 1.0
     if a <= 0 or b <= 0:
         return None
     down = _hypotenuse(_log_distance(a, a_low), _log_distance(b, b_high))

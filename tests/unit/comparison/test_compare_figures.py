@@ -415,3 +415,18 @@ def test_one_price_seen_once_is_no_certainty():
     comparison = _operations(cost=cost)
     assert comparison.cost[0].ci_low_usd is None
     assert comparison.ratios[0].ci_high is None
+
+
+def test_partly_known_latency_is_a_warning():
+    latency = np.full((2, 40, 2), 0.5)
+    latency[1, 10:] = np.nan
+    comparison = _operations(latency=latency)
+    assert [
+        w for w in comparison.warnings if w.startswith("latency of b is known for 20 of its 80")
+    ]
+
+
+def test_rounding_is_no_difference_and_needs_no_examples():
+    value = np.array([[0.1, 0.2, 0.3] * 20, [0.3, 0.1, 0.2] * 20])
+    p = pair(compared(value, Metric("m")))
+    assert (p.diff, p.n_needed) == (0.0, None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import metric_scores, subject
+from builders import NOT_APPLICABLE, metric_scores, subject
 
 from harness.comparison.compare import compare
 from harness.core.example import Example
@@ -129,6 +129,36 @@ def test_coverage_below_the_threshold_is_never_a_pass_nor_a_fail():
     assert _decide(_comparison(5, 5, 1000, lose=50), _margin(0.05), coverage=0.9).exit_code == 0
 
 
+def test_lost_repeats_count_against_coverage():
+    """Three of four repeats timed out on one side: every example is left, most trials are not."""
+    value = np.ones((2, 200, 4))
+    value[1, :, 1:] = np.nan
+    verdict = _decide(_at(subject([metric_scores(Metric("m", binary=True), value)])), _margin(0.1))
+    assert verdict.outcome == "inconclusive"
+    assert "25.0% of the trials" in verdict.rules[0].reason
+
+
+def test_a_pattern_leaves_out_values_that_the_metric_does_not_apply_to():
+    value = np.ones((2, 100, 1))
+    reason = np.zeros(value.shape, int)
+    reason[:, ::4] = NOT_APPLICABLE
+    value[reason > 0] = np.nan
+    examples = tuple(
+        Example(id=f"e{i:04d}", input={}, slices={"kind": "x" if i % 4 == 0 else "y"})
+        for i in range(100)
+    )
+    scores = [metric_scores(Metric("m", binary=True), value, reason=reason)]
+    made = _at(subject(scores, examples=examples))
+    assert [rule.slice for rule in _decide(made, _margin(0.2, slice="kind=*")).rules] == ["kind=y"]
+    (named,) = _decide(made, _margin(0.2, slice="kind=x")).rules
+    assert named.outcome == "inconclusive"
+
+
+def test_free_on_both_sides_is_no_rise():
+    free = _comparison(0, 0, 400, cost=np.zeros((2, 400)))
+    assert _decide(free, {"cost": "mean", "max_ratio": 1.0}).outcome == "pass"
+
+
 def _latency(ratio, n=400):
     rng = np.random.default_rng(1)
     base = rng.lognormal(0, 0.3, n)
@@ -150,7 +180,7 @@ def test_latencies_missing_on_one_side_count_against_coverage():
     latency[1, :20] = np.nan
     verdict = _decide(_comparison(0, 0, 400, latency=latency), {"latency": "p50", "max_ratio": 1})
     assert verdict.outcome == "inconclusive"
-    assert "95.0% of the examples have a latency on both sides" in verdict.rules[0].reason
+    assert "95.0% of the trials have a latency on both sides" in verdict.rules[0].reason
 
 
 def test_unknown_latency_and_cost_cannot_pass():
