@@ -45,7 +45,8 @@ _OPEN = (
     """async (number) => {
   const began = performance.now();
   document.querySelector(`[data-example='${number}'] button`).click();
-  while (document.querySelectorAll(".side").length < 2) {
+  const variants = document.querySelectorAll("[data-variant]").length;
+  while (document.querySelectorAll(".side").length < variants) {
     if (performance.now() - began > 20000) throw new Error("the example never opened");
     await new Promise((done) => setTimeout(done, 1));
   }

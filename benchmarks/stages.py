@@ -21,7 +21,7 @@ from typing import Any
 STAGES = {
     "prepare": "reading",
     "score_records": "scoring",
-    "trial_table": "scoring",
+    "subject_of": "scoring",
     "compare": "statistics",
     "renderings": "rendering",
     "write_run": "writing",

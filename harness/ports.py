@@ -11,7 +11,11 @@ from harness.core.score import Metric, ScoreOutcome
 
 
 class Scorer(Protocol):
-    """Gives one or more metrics for a record."""
+    """Gives one or more metrics for a record.
+
+    A predicted class that no example expects counts as `(other)`, whatever a model made up. A
+    scorer that knows classes in advance names them in an attribute `classes`; they are kept.
+    """
 
     @property
     def metrics(self) -> Sequence[Metric]:

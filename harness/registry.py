@@ -8,16 +8,20 @@ and `id`, and that has the shape of `harness.ports.Scorer`.
 from __future__ import annotations
 
 import importlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
 from harness.config.experiment import ScorerSpec
+from harness.config.paths import require, resolve
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, problems_of
+from harness.core.values import fingerprint
 from harness.errors import InputError, Problem
 from harness.ports import Scorer
 
@@ -64,8 +68,9 @@ def find_scorer(use: str) -> type[BaseModel]:
 def build_scorers(specs: Sequence[ScorerSpec]) -> list[Scorer]:
     """The scorers that an experiment asks for, in its order.
 
-    A scorer's options are validated with the context `{"folder": Path}`, the folder that paths
-    among them start from.
+    A scorer's options are validated with the context `{"folder": Path, "find_file": function}`:
+    the folder that paths among them start from, and what turns such a path (with its
+    `${HARNESS_...}`) into one of a regular file, or raises a ValueError.
 
     Raises:
         InputError: listing every unknown scorer and every wrong option with its place.
@@ -81,6 +86,21 @@ def scorer_problems(specs: Sequence[ScorerSpec]) -> list[Problem]:
     return _build(specs)[1]
 
 
+def scorer_fingerprint(scorer: Scorer) -> str:
+    """A hash of all that a scorer's figures depend on but the records and harness itself.
+
+    That is its class, its options with the content of files they name, and for a `python` scorer
+    the source of the function's module.
+    """
+    from harness.plugins.scorers.python import Python
+
+    model = cast("BaseModel", scorer)
+    options = json.loads(model.model_dump_json(by_alias=True, fallback=str))
+    sources = scorer.sources if isinstance(scorer, Python) else {}
+    name = f"{type(model).__module__}:{type(model).__qualname__}"
+    return fingerprint({"class": name, "options": options, "sources": sources})
+
+
 def _build(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
     scorers: list[Scorer] = []
     problems: list[Problem] = []
@@ -89,7 +109,7 @@ def _build(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
         try:
             model = find_scorer(spec.use)
             scorer = model.model_validate(
-                {**spec.options, "id": spec.id}, context={"folder": spec.source.folder}
+                {**spec.options, "id": spec.id}, context=_context(spec.source.folder)
             )
         except InputError as error:
             problems += [Problem(spec.where("use"), p.what, p.hint) for p in error.problems]
@@ -103,6 +123,17 @@ def _build(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
                 Problem(spec.where("id"), f"two metrics are called '{metric}'") for metric in double
             ]
     return scorers, problems
+
+
+def _context(folder: Path) -> dict[str, Any]:
+    """What a scorer can ask for while its options are validated."""
+
+    def find_file(text: str) -> Path:
+        path = resolve(text, folder)
+        require(path, "file")
+        return path
+
+    return {"folder": folder, "find_file": find_file}
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.output import say, say_json, say_raw, warn
+
+if TYPE_CHECKING:
+    from harness.core.verdict import Verdict
 
 
 def gate(
@@ -16,9 +19,9 @@ def gate(
         str | None,
         typer.Option(
             "--baseline",
-            metavar="RUN|FILE",
-            help="The run to compare with: a baseline's name, a folder, a file in one. "
-            "Without it, the run's own baseline variant.",
+            metavar="NAME|PATH",
+            help="What to compare with: a saved baseline by its name, or another run by its "
+            "path. Without it, the run's own baseline variant.",
         ),
     ] = None,
     policy: Annotated[
@@ -54,9 +57,21 @@ def gate(
     else:
         from harness.reporting import terminal
 
+        say(_systems(verdict))
         say_raw(terminal.render_gate(judged.data))
         say(f"report: {judged.path / 'report.html'}")
     return verdict.exit_code
+
+
+def _systems(verdict: Verdict) -> str:
+    """Which two systems the verdict is about."""
+    baseline = verdict.baseline.removeprefix(f"{verdict.baseline_run_id}:")
+    if verdict.run_id == verdict.baseline_run_id:
+        return f"{verdict.candidate} against {baseline}, both of run {verdict.run_id}"
+    return (
+        f"{verdict.candidate} of run {verdict.run_id} against {baseline} "
+        f"of run {verdict.baseline_run_id}"
+    )
 
 
 def _write_files(folder: Path, markdown_file: Path | None, junit_file: Path | None) -> None:

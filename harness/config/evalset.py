@@ -64,7 +64,7 @@ def freeze_evalset(folder: Path) -> FreezeResult:
     """Check the eval set in `folder` and write its lock.
 
     A `datasets` reference is resolved into `examples.jsonl`, unless that was done before for the
-    same reference.
+    same reference. An `examples.jsonl` that no freezing wrote is never replaced.
 
     Raises:
         InputError: listing everything that is wrong with the set.
@@ -117,8 +117,8 @@ class _Described:
         inner = examples.fields if isinstance(examples, DatasetReference) else {}
         return self.file.fields | inner
 
-    def where(self, key: str) -> str:
-        return self.source.where((key,)) if self.source else shown(self.folder)
+    def where(self, *keys: str) -> str:
+        return self.source.where(keys) if self.source else shown(self.folder)
 
 
 def _describe(folder: Path) -> _Described:
@@ -170,7 +170,8 @@ def _frozen_path(described: _Described, frozen_reference: JsonValue) -> Path:
     resolved = described.folder / EXAMPLE_FILES[0]
     if described.reference == frozen_reference and resolved.is_file():
         return resolved
-    return resolve_reference(given, described.folder, described.where("examples"))
+    by_freezing = frozen_reference is not None
+    return resolve_reference(given, described.folder, described.where, replace=by_freezing)
 
 
 def _read(described: _Described, path: Path) -> tuple[EvalSet, dict[str, str]]:

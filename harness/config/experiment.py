@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.config.gate import PolicyDocument, policy_of_experiment, unknown
+from harness.config.gate import PolicyDocument, check_sides, policy_of_experiment, unknown
 from harness.config.models import ExperimentFile, PrimaryEntry, ScorerEntry
 from harness.config.paths import PathError, require, resolve
 from harness.config.source import Location, Source, read_yaml
@@ -92,6 +92,9 @@ def load_experiment(
     policy = policy_of_experiment(source, problems)
     scorers = _scorers(source, problems)
     problems += _variant_problems(source, entries)
+    ids = [entry.id for entry in entries if entry.id is not None]
+    if policy is not None and ids and len(ids) == len(entries):
+        problems += check_sides(policy, candidates=ids)
     problems += _factor_problems(source, entries)
     problems += scorer_problems(scorers) if scorer_problems else ()
     if problems or file is None or evalset_folder is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -16,26 +18,29 @@ from harness.core.policy import GatePolicy, QualityRule
 from harness.errors import InputError, Problem
 
 
+class Bounds(Protocol):
+    """The least and the greatest value of a metric, where known."""
+
+    @property
+    def lower(self) -> float | None: ...  # noqa: D102
+    @property
+    def upper(self) -> float | None: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """A policy, and where it is written, so that its problems can be located."""
+    """A policy, and where it is written, so that its problems can be located.
+
+    `source` is None for a policy that no file at hand holds, such as a finished run's own.
+    """
 
     policy: GatePolicy
-    source: Source
+    source: Source | None = None
     at: Location = ()
 
     def where(self, *keys: str | int) -> str:
-        """`file:line:column` of the value under `keys` inside the policy."""
-        return self.source.where((*self.at, *keys))
-
-
-def load_gate_policy(path: Path) -> GatePolicy:
-    """The policy in a YAML file.
-
-    Raises:
-        InputError: listing everything that is wrong with it.
-    """
-    return read_policy(path).policy
+        """`file:line:column` of the value under `keys` inside the policy; empty without a file."""
+        return self.source.where((*self.at, *keys)) if self.source else ""
 
 
 def read_policy(path: Path) -> PolicyDocument:
@@ -75,31 +80,82 @@ def policy_of_experiment(source: Source, problems: list[Problem]) -> PolicyDocum
 
 
 def check_policy(
-    document: PolicyDocument, metric_ids: Iterable[str], slice_ids: Iterable[str]
+    document: PolicyDocument, metrics: Mapping[str, Bounds], slice_ids: Iterable[str]
 ) -> list[Problem]:
-    """What the policy names that does not exist.
+    """What the policy names that does not exist, and limits that nothing could exceed or meet.
 
     Args:
         document: the policy.
-        metric_ids: every metric that the scorers give.
+        metrics: every metric's bounds by its id (`core.score.Metric`, or a `MetricSummary`).
         slice_ids: `all` and every `name=value` of the eval set.
     """
-    metrics, slices = list(metric_ids), list(slice_ids)
+    slices = list(slice_ids)
     slices += dict.fromkeys(f"{s.partition('=')[0]}=*" for s in slices if "=" in s)
     problems = []
     for index, rule in enumerate(document.policy.rules):
-        if isinstance(rule, QualityRule) and rule.metric not in metrics:
-            place = document.where("rules", index, "metric")
-            problems.append(unknown("metric", rule.metric, metrics, place))
+        if isinstance(rule, QualityRule):
+            problems += _metric_problems(document, index, rule, metrics)
         if rule.slice not in slices:
             place = document.where("rules", index, "slice")
             problems.append(unknown("slice", rule.slice, slices, place))
     return problems
 
 
+def check_sides(
+    document: PolicyDocument,
+    *,
+    candidates: Iterable[str] | None = None,
+    baselines: Iterable[str] | None = None,
+) -> list[Problem]:
+    """The policy's `candidate:` and `baseline:` where they are no variant.
+
+    Args:
+        document: the policy.
+        candidates: the variants that one may be chosen from; None where they are not known.
+        baselines: the same for the baseline, which may come from another run.
+    """
+    sides = (
+        ("candidate", document.policy.candidate, candidates),
+        ("baseline", document.policy.baseline, baselines),
+    )
+    problems = []
+    for role, name, variants in sides:
+        known = None if variants is None else list(variants)
+        if name is not None and known is not None and name not in known:
+            problems.append(unknown("variant", name, known, document.where(role)))
+    return problems
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str) -> Problem:
     """The problem that there is no such `kind` as `name`."""
     return Problem(where, f"there is no {kind} '{name}'", did_you_mean(name, known))
+
+
+def _metric_problems(
+    document: PolicyDocument, index: int, rule: QualityRule, metrics: Mapping[str, Bounds]
+) -> list[Problem]:
+    if rule.metric not in metrics:
+        place = document.where("rules", index, "metric")
+        return [unknown("metric", rule.metric, metrics, place)]
+    bounds = metrics[rule.metric]
+    lower = -math.inf if bounds.lower is None else bounds.lower
+    upper = math.inf if bounds.upper is None else bounds.upper
+    margin, floor, ceiling = rule.margin, rule.floor, rule.ceiling
+    wrong = (
+        ("margin", margin, margin is not None and margin >= upper - lower, "allows any loss"),
+        ("floor", floor, floor is not None and floor <= lower, "is always met"),
+        ("floor", floor, floor is not None and floor > upper, "is never met"),
+        ("ceiling", ceiling, ceiling is not None and ceiling >= upper, "is always met"),
+        ("ceiling", ceiling, ceiling is not None and ceiling < lower, "is never met"),
+    )
+    hint = f"{rule.metric} lies between {lower:g} and {upper:g}"
+    if (lower, upper) == (0.0, 1.0):
+        hint += ": 0.02 is two points"
+    return [
+        Problem(document.where("rules", index, key), f"a {key} of {limit:g} {why}", hint)
+        for key, limit, applies, why in wrong
+        if applies
+    ]
 
 
 def _from_file(path: Path, problems: list[Problem]) -> PolicyDocument | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from harness.config.examples import as_json
 from harness.config.paths import PathError, reason, require, shown
-from harness.config.readers import parse_json
 from harness.config.suggest import listed
 from harness.core.example import EvalSet, Example, slice_members
-from harness.core.values import JsonValue, fingerprint
+from harness.core.values import JsonValue, fingerprint, parse_json
 from harness.errors import InputError, Problem
+from harness.files import sha256, write_atomically
 
 LOCK_FILE = "evalset.lock"
 FORMAT = "harness.evalset-lock/1"
@@ -72,16 +71,11 @@ def corpus_hash(folder: Path) -> str:
         PathError: if the folder or a file in it cannot be read.
     """
     require(folder, "folder")
-    hashes: dict[str, str] = {}
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if (Path(parent) / name).is_symlink():
-                raise PathError(f"holds '{name}', a link to a folder, which is not followed")
-        for name in sorted(files):
-            if not name.startswith("."):
-                path = Path(parent) / name
-                hashes[path.relative_to(folder).as_posix()] = _file_hash(path)
+    try:
+        hashes = {path.relative_to(folder).as_posix(): _file_hash(path) for path in _files(folder)}
+    except OSError as error:
+        name = Path(error.filename or folder).name
+        raise PathError(f"holds '{name}', which {reason(error)}") from None
     if not hashes:
         raise PathError("is empty")
     return fingerprint(hashes)
@@ -171,18 +165,11 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         InputError: if the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomically(path, text)
     except OSError as error:
         what = f"cannot be written: {error.strerror}"
         raise InputError(Problem(shown(path), what)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _lock(document: dict[str, JsonValue]) -> Lock:
@@ -195,14 +182,26 @@ def _lock(document: dict[str, JsonValue]) -> Lock:
     )
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below `folder` that is not hidden, nor in a hidden folder."""
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (Path(parent) / name).is_symlink():
+                raise PathError(f"holds '{name}', a link to a folder, which is not followed")
+        yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
 def _file_hash(path: Path) -> str:
     try:
         require(path, "file")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (PathError, OSError) as error:
-        why = error.what if isinstance(error, PathError) else reason(error)
-        raise PathError(f"holds '{path.name}', which {why}") from None
+    except PathError as error:
+        raise PathError(f"holds '{path.name}', which {error.what}") from None
+    return sha256(path)
 
 
 def _examples(count: int) -> str:

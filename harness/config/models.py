@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
-from harness.core.comparison import Finite
 from harness.core.example import ALL
+from harness.core.options import Number, Whole
 from harness.core.policy import GatePolicy
 from harness.core.values import JsonValue
 
@@ -72,7 +72,6 @@ VariantId: TypeAlias = Annotated[str, Field(pattern=_VARIANT, max_length=100)]
 ScorerId: TypeAlias = Annotated[str, Field(pattern=_SCORER, max_length=100)]
 ExampleField: TypeAlias = Annotated[str, Field(pattern=_EXAMPLE_FIELD)]
 RecordField: TypeAlias = Annotated[str, Field(pattern=_RECORD_FIELD)]
-Whole: TypeAlias = Annotated[int, Field(strict=True)]
 
 
 class FileModel(BaseModel):
@@ -141,13 +140,13 @@ class PrimaryEntry(FileModel):
 class Statistics(FileModel):
     """How the figures are computed."""
 
-    confidence: Annotated[Finite, Field(gt=0.5, lt=1)] = 0.95
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
     """Of the two-sided intervals."""
     resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = 10_000
-    """Bootstrap resamples and permutations."""
+    """Sign flips of the permutation test."""
     min_examples: Annotated[Whole, Field(ge=2)] = 10
     """Fewer independent examples than this make a pair's finding `too_few`."""
-    coverage: Annotated[Finite, Field(ge=0, le=1)] = 0.98
+    coverage: Annotated[Number, Field(ge=0, le=1)] = 0.98
     """The least share of examples that must have a score for any conclusion."""
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,13 +16,12 @@ from typing import Any, TypeAlias
 from harness.config.findings import Findings
 from harness.config.paths import PathError, reason, require
 from harness.config.source import undecodable
-from harness.core.values import JsonValue, non_finite_path
+from harness.core.values import JsonValue, encodable, non_finite_path, parse_json
 
 Row: TypeAlias = tuple[int, dict[str, JsonValue]]
 """A line number (of a Parquet file: a row's), from 1, and the object there."""
 
 _BOM = b"\xef\xbb\xbf"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF8_HINT = "save the file as UTF-8"
 _MAX_CELL_CHARACTERS = 2**31 - 1
 
@@ -48,18 +45,6 @@ def read_rows(path: Path, findings: Findings) -> Iterator[Row]:
 def is_textual(path: Path) -> bool:
     """Whether every cell of such a file is text, whatever it stands for."""
     return path.suffix.lower() == ".csv"
-
-
-def parse_json(text: str) -> JsonValue:
-    """JSON with finite numbers and no key twice in an object.
-
-    Raises:
-        ValueError: saying what is wrong; a `json.JSONDecodeError` if it knows where.
-    """
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("it nests too deep") from None
 
 
 def _read_jsonl(path: Path, findings: Findings) -> Iterator[Row]:
@@ -193,40 +178,9 @@ def plain(value: Any) -> JsonValue:
     raise ValueError(f"a value of type {type(value).__name__} is not read")
 
 
-def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        double = next(key for key in result if keys.count(key) > 1)
-        raise ValueError(f"duplicate key '{double}'")
-    return result
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[:20]} is out of range")
-    return number
-
-
-def _whole(text: str) -> int:
-    if len(text) > 400:
-        raise ValueError(f"a number of {len(text)} digits")
-    return int(text)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a finite number")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_finite, parse_int=_whole, parse_constant=_no_constant
-)
-
-
 def _without_lone_surrogates(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return encodable(value)
     if isinstance(value, dict):
         return {
             _without_lone_surrogates(key): _without_lone_surrogates(item)

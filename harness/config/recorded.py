@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -38,6 +36,7 @@ _USAGE_NAMES = (
     ("cached_prompt_tokens",),
     ("completion_tokens", "output_tokens"),
 )
+_MAX_COUNT = 2**63 - 1  # what a column of the run's tables holds
 _ERROR_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 _MISSING_HINT = (
     'add a line for each; {"id": ..., "error": "..."} counts as a failure of the infrastructure'
@@ -77,11 +76,18 @@ def load_records(
     ]
 
 
-def variant_facts(variant: RecordedVariant) -> VariantFacts:
-    """What is known of a recorded variant; its fingerprint covers the recording's content."""
-    with variant.file.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    defined = {"recorded_sha256": content, "fields": dict(variant.fields), "facts": variant.facts}
+def variant_facts(variant: RecordedVariant, recorded_sha256: str) -> VariantFacts:
+    """What is known of a recorded variant; its fingerprint covers the recording's content.
+
+    Args:
+        variant: the variant.
+        recorded_sha256: the hash of the file that its records were read from.
+    """
+    defined = {
+        "recorded_sha256": recorded_sha256,
+        "fields": dict(variant.fields),
+        "facts": variant.facts,
+    }
     return VariantFacts(variant.id, fingerprint(defined), dict(variant.facts), variant.label)
 
 
@@ -148,20 +154,21 @@ def _check_complete(
     evalset: EvalSet,
     findings: Findings,
 ) -> None:
-    """Every example of the set must have every repeat that any of them has."""
+    """Every example of the set must have every repeat that any of them has.
+
+    Nothing is said of the repeats of an example with a line that cannot be read or stands twice.
+    """
     missing = [example.id for example in evalset.examples if example.id not in lines]
     if missing:
         what = f"{_ids(missing)} missing from the recording: {listed(missing)}"
         findings.add_whole(what, _MISSING_HINT)
-    for number, count in sorted(Counter(repeat for _, repeat in records).items()):
-        if count == len(evalset.examples):
-            continue
-        without = [
-            example.id
-            for example in evalset.examples
-            if example.id in lines and (example.id, number) not in records
-        ]
-        if without and not findings.count:
+    ids = [example.id for example in evalset.examples]
+    n_read = Counter(example_id for example_id, _ in records)
+    whole = [key for key in ids if n_read[key] == len(lines.get(key, ())) > 0]
+    known = frozenset(ids)
+    for number in sorted({repeat for example_id, repeat in records if example_id in known}):
+        without = [example_id for example_id in whole if (example_id, number) not in records]
+        if without:
             what = f"repeat {number} is missing for {_ids(without, verb=False)}: {listed(without)}"
             findings.add_whole(what, _MISSING_HINT, line=lines[without[0]][0])
 
@@ -198,6 +205,8 @@ def _outcome(row: Mapping[str, JsonValue]) -> Outcome:
         return Failure(status == Status.INFRASTRUCTURE_FAILURE, "unspecified")
     calls = tool_calls(row.get("tool_calls"), strict=False)
     evidence = identifiers(row.get("evidence"), "evidence")
+    if output is None and calls:
+        output = ""  # a chat completion that calls tools has no content: the calls are the answer
     if output is None:
         return Failure(infrastructure=False, error_kind="no_answer")
     return Answer(output, calls, evidence)
@@ -240,6 +249,8 @@ def _count(value: JsonValue, what: str, *, signed: bool = False) -> int | None:
         raise RowError(f"{what} must be a whole number, not {kind(value)}")
     if value < 0 and not signed:
         raise RowError(f"{what} must not be negative: {value}")
+    if abs(value) > _MAX_COUNT:
+        raise RowError(f"{what} must be at most {_MAX_COUNT}")
     return value
 
 
@@ -248,15 +259,9 @@ def _amount(value: JsonValue, what: str) -> float | None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise RowError(f"{what} must be a number, not {kind(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise RowError(f"{what} must be finite")
-    if number < 0:
+    if value < 0:
         raise RowError(f"{what} must not be negative: {value}")
-    return number
+    return float(value)
 
 
 def _ids(ids: Iterable[str], *, verb: bool = True) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from harness.config.findings import Findings
 from harness.config.lock import write_whole
 from harness.config.models import DatasetReference
-from harness.config.paths import PathError, resolve
+from harness.config.paths import PathError, require, resolve, shown
 from harness.config.readers import plain, read_rows
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
 
+Places: TypeAlias = Callable[..., str]
+"""Gives `file:line:column` of the value under keys of `evalset.yaml`."""
 
-def resolve_reference(reference: DatasetReference, folder: Path, where: str) -> Path:
+
+def resolve_reference(
+    reference: DatasetReference, folder: Path, places: Places, *, replace: bool
+) -> Path:
     """Write the referenced rows to `examples.jsonl` in `folder`, as they are.
 
     A local file is read by our own readers, everything else by `datasets`, which runs no code
@@ -26,15 +32,25 @@ def resolve_reference(reference: DatasetReference, folder: Path, where: str) -> 
     Args:
         reference: what to take.
         folder: the eval set's folder; a local path starts from it.
-        where: the place of the reference, for problems.
+        places: the places of the reference and its keys, for problems.
+        replace: whether an `examples.jsonl` that is there came from freezing.
 
     Raises:
-        InputError: if the data cannot be had.
+        InputError: if the data cannot be had, or would replace another file of examples.
     """
+    where = places("examples")
     try:
         local = resolve(reference.dataset, folder)
     except PathError as error:
         raise InputError(Problem(where, f"the dataset {error.what}", error.hint)) from None
+    ignored = reference.model_fields_set & _ignored(local)
+    if ignored:
+        what = f"is not used for {'a file' if local.is_file() else 'a local folder'}"
+        raise InputError(
+            Problem(places("examples", key), f"{key} {what}", "leave it out")
+            for key in DatasetReference.model_fields
+            if key in ignored
+        )
     if local.is_file():
         findings = Findings(local)
         rows = [row for _, row in read_rows(local, findings)]
@@ -43,8 +59,33 @@ def resolve_reference(reference: DatasetReference, folder: Path, where: str) -> 
         rows = list(_load(reference, local, where))
     text = "".join(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n" for row in rows)
     target = folder / "examples.jsonl"
+    if not replace and os.path.lexists(target) and not _holds(target, text):
+        what = f"{target.name} was not written by freezing, and the dataset would replace it"
+        raise InputError(Problem(shown(target), what, "move it away, or take it: no `dataset`"))
     write_whole(target, text)
     return target
+
+
+def _ignored(local: Path) -> set[str]:
+    """The keys of a reference that mean nothing for what stands at a local path."""
+    if local.is_file():
+        return {"config", "split", "revision"}
+    if _is_saved(local):
+        return {"config", "revision"}
+    return {"revision"} if local.is_dir() else set()
+
+
+def _is_saved(local: Path) -> bool:
+    """Whether a folder was written by `save_to_disk`."""
+    return any((local / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def _holds(target: Path, text: str) -> bool:
+    try:
+        require(target, "file")
+        return target.read_text(encoding="utf-8") == text
+    except (PathError, OSError, ValueError):
+        return False
 
 
 def _load(reference: DatasetReference, local: Path, where: str) -> Iterator[JsonValue]:
@@ -67,9 +108,7 @@ def _load(reference: DatasetReference, local: Path, where: str) -> Iterator[Json
 
 
 def _table(datasets: Any, reference: DatasetReference, local: Path, cache: str) -> Any:
-    if local.is_dir() and any(
-        (local / name).is_file() for name in ("state.json", "dataset_dict.json")
-    ):
+    if _is_saved(local):
         saved = datasets.load_from_disk(str(local))
         return saved[reference.split] if isinstance(saved, dict) else saved
     return datasets.load_dataset(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from harness.config.readers import parse_json
-from harness.core.values import ABSENT, Absent, JsonValue, ToolCall, look_up
-
-UNPARSED = "__unparsed__"
-"""The one argument of a recorded call whose arguments were not a JSON object."""
+from harness.core.values import (
+    ABSENT,
+    UNPARSED,
+    Absent,
+    JsonValue,
+    ToolCall,
+    look_up,
+    parse_json,
+    tool_call,
+)
 
 
 class RowError(ValueError):
@@ -110,8 +115,8 @@ def identifiers(value: JsonValue, what: str) -> tuple[str, ...] | None:
 def tool_calls(value: JsonValue, *, strict: bool) -> tuple[ToolCall, ...] | None:
     """A list of calls, `{name, arguments}`; None where there is none.
 
-    Arguments may be an object or JSON text. With `strict`, text that is no JSON object is an
-    error; else, as a model may well write it, it becomes the one argument `UNPARSED`.
+    Arguments may be an object or JSON text (`core.values.tool_call`). With `strict`, what is no
+    JSON object is an error; a model may well write it, and then it is kept as it is.
 
     Raises:
         RowError: if it is no list of calls.
@@ -132,23 +137,13 @@ def kind(value: JsonValue) -> str:
 
 
 def _tool_call(value: JsonValue, what: str, strict: bool) -> ToolCall:  # noqa: FBT001
-    if isinstance(value, dict) and isinstance(value.get("function"), dict):
-        value = value["function"]  # the chat-completions form: {type: function, function: {...}}
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+    call = tool_call(value)
+    if call is None:
         raise RowError(f"{what} must be an object with a name", '{"name": ..., "arguments": {...}}')
-    arguments = value.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            parsed = parse_json(arguments) if arguments.strip() else {}
-        except ValueError:
-            parsed = arguments
-    else:
-        parsed = {} if arguments is None else arguments
-    if isinstance(parsed, dict):
-        return ToolCall(value["name"], parsed)
-    if strict:
-        raise RowError(f"{what}.arguments must be an object, not {kind(parsed)}")
-    return ToolCall(value["name"], {UNPARSED: arguments})
+    if strict and UNPARSED in call.arguments:
+        given = kind(call.arguments[UNPARSED])
+        raise RowError(f"{what}.arguments must be an object, not {given}")
+    return call
 
 
 def _put(result: dict[str, JsonValue], name: str, value: JsonValue) -> None:

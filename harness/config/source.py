@@ -166,12 +166,12 @@ class _Walk:
     problems: list[Problem]
     keys: dict[Location, Position] = field(default_factory=dict)
     values: dict[Location, Position] = field(default_factory=dict)
+    n_merged: int = 0
 
     def plain(self, node: Any, location: Location) -> JsonValue:
         if len(location) > MAX_DEPTH:
             raise _TooMuchError(f"the document nests deeper than {MAX_DEPTH} levels")
-        if len(self.values) > MAX_VALUES:
-            raise _TooMuchError(f"the document holds (or expands to) over {MAX_VALUES} values")
+        _limit(len(self.values))
         self.values[location] = _position(node.start_mark)
         if node.id == "mapping":
             return self._mapping(node, location)
@@ -210,6 +210,8 @@ class _Walk:
             if mapping.id != "mapping":
                 self._problem(mapping, "only a mapping can be merged with <<")
                 continue
+            self.n_merged += 1 + len(mapping.value)
+            _limit(self.n_merged)
             pairs = [(k, v) for k, v in mapping.value if k.id == "scalar"]
             yield from (pair for pair in pairs if _kind(pair[0]) != "merge")
             for key, value in pairs:
@@ -225,6 +227,11 @@ class _Walk:
 
     def _problem(self, node: Any, what: str) -> None:
         self.problems.append(Problem(_where(self.path, node.start_mark), what))
+
+
+def _limit(n_values: int) -> None:
+    if n_values > MAX_VALUES:
+        raise _TooMuchError(f"the document holds (or expands to) over {MAX_VALUES} values")
 
 
 def _kind(node: Any) -> str:

@@ -35,6 +35,7 @@ _PLAIN = {
     "model_attributes_type": "must be a mapping (key: value)",
     "string_too_short": "must not be empty",
 }
+_NUMERAL = re.compile(r"[-+]?[0-9.]+")
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -126,6 +127,8 @@ def _value_hint(detail: ErrorDetails) -> str:
         return did_you_mean(str(given), names)
     if detail["type"] == "string_type" and isinstance(given, int | float):
         return "put it in quotes"
+    if detail["type"] in {"float_type", "int_type"} and _NUMERAL.fullmatch(str(given)):
+        return "write it without quotes"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +65,6 @@ def read_entries(source: Source, problems: list[Problem]) -> list[Entry]:
         else:
             entries.append(_entry(source, at, item, problems))
     return entries
-
-
-def factor_table(variants: Sequence[RecordedVariant]) -> dict[str, dict[str, JsonValue]]:
-    """Every declared fact by variant; a variant that does not state a fact is left out of it."""
-    table: dict[str, dict[str, JsonValue]] = {}
-    for variant in variants:
-        for fact, value in variant.facts.items():
-            table.setdefault(fact, {})[variant.id] = value
-    return table
 
 
 def _from_folder(source: Source, at: Location, text: str, problems: list[Problem]) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.core.example import ALL
@@ -29,6 +29,15 @@ class VariantFacts:
     fingerprint: str
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     label: str = ""
+
+
+def factor_table(variants: Iterable[VariantFacts]) -> dict[str, dict[str, JsonValue]]:
+    """Every declared fact by variant; a variant that does not state a fact is left out of it."""
+    table: dict[str, dict[str, JsonValue]] = {}
+    for variant in variants:
+        for fact, value in variant.facts.items():
+            table.setdefault(fact, {})[variant.id] = value
+    return table
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.evalset import evalset_warnings
-from harness.config.variant import factor_table
 from harness.core.example import ALL
+from harness.core.experiment import factor_table
 from harness.core.values import JsonValue
 from harness.experiment.prepare import Prepared, prepare
 from harness.statistics.power import planned_detectable_difference
@@ -76,7 +76,7 @@ def check_experiment(config: Path) -> Check:
             figure.metric if figure.slice == ALL else f"{figure.metric} on {figure.slice}"
             for figure in experiment.analysis.primary
         ),
-        factors=factor_table(experiment.variants),
+        factors=factor_table(ready.variants),
         slices=_slice_plans(ready),
         gate_rules=0 if experiment.gate is None else len(experiment.gate.rules),
         confidence=experiment.analysis.confidence,

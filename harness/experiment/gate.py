@@ -6,27 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from harness.comparison.compare import compare
-from harness.comparison.subject import Subject
-from harness.config.gate import check_policy, read_policy
-from harness.config.suggest import did_you_mean
+from harness.config.gate import PolicyDocument, check_policy, check_sides, read_policy
 from harness.core.comparison import Comparison
 from harness.core.policy import GatePolicy
 from harness.core.run import RunData
-from harness.core.score import MetricScores, ScoreTable
+from harness.core.score import MetricScores
 from harness.core.values import fingerprint
 from harness.errors import InputError, Problem
 from harness.experiment.frames import Run
-from harness.experiment.merge import (
-    analysis_of,
-    ensure_comparable,
-    merged_scores,
-    renamed,
-    variant_facts,
-)
+from harness.experiment.merge import ensure_comparable, merged_scores, origin_of, renamed
 from harness.experiment.renderings import render_again
+from harness.experiment.subject import subject_of
 from harness.gate.decide import decide
-from harness.scoring.trials import trial_table
 from harness.storage.run_folder import load_run, write_verdict
 
 
@@ -47,18 +41,19 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
         policy_path: the policy's file; None for the policy of the experiment itself.
 
     Raises:
-        InputError: if the policy is wrong or missing, it does not fit the run, or a run is
-            partial, unfinished or changed.
+        InputError: if the policy is wrong or missing, it does not fit the run, a run is partial,
+            unfinished or changed, or candidate and baseline are the same answers.
         NotComparableError: if the runs differ in their eval set or its scorers.
     """
     run = load_run(folder)
-    policy = _policy(run, policy_path)
     reference = run if baseline_folder is None else load_run(baseline_folder)
+    policy = _policy(policy_path, run, reference)
     _refuse_partial(run, reference)
     if reference is not run:
         ensure_comparable([run, reference])
     candidate = _Side(run, _candidate(run, policy))
     baseline = _Side(reference, _baseline(reference, policy, candidate))
+    _refuse_itself(candidate, baseline)
     verdict = decide(
         policy,
         _comparer(candidate, baseline, policy),
@@ -71,20 +66,30 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
     return Run(folder, judged)
 
 
-def _policy(run: RunData, path: Path | None) -> GatePolicy:
-    if path is None:
-        own = run.manifest.get("gate")
-        if own is None:
-            hint = "give one: --policy FILE"
-            raise InputError(Problem("", f"run {run.run_id} has no gate policy of its own", hint))
-        return GatePolicy.model_validate(own)
-    document = read_policy(path)
-    metrics = [metric.id for metric in run.comparison.metrics]
+def _policy(path: Path | None, run: RunData, reference: RunData) -> GatePolicy:
+    document = _own_policy(run) if path is None else read_policy(path)
+    metrics = {metric.id: metric for metric in run.comparison.metrics}
     slices = [summary.id for summary in run.comparison.slices]
-    problems = check_policy(document, metrics, slices)
+    problems = [
+        *check_sides(document, candidates=run.scores.variants, baselines=reference.scores.variants),
+        *check_policy(document, metrics, slices),
+    ]
     if problems:
         raise InputError(problems)
     return document.policy
+
+
+def _own_policy(run: RunData) -> PolicyDocument:
+    """The policy of the experiment, as its run pinned it."""
+    own = run.manifest.get("gate")
+    hint = "give one: --policy FILE"
+    if own is None:
+        raise InputError(Problem("", f"run {run.run_id} has no gate policy of its own", hint))
+    try:
+        return PolicyDocument(GatePolicy.model_validate(own))
+    except ValidationError as error:
+        what = f"the gate policy of run {run.run_id} is not valid: {error.errors()[0]['msg']}"
+        raise InputError(Problem("", what, hint)) from error
 
 
 def _refuse_partial(*runs: RunData) -> None:
@@ -103,7 +108,7 @@ def _candidate(run: RunData, policy: GatePolicy) -> str:
     """The policy's candidate, or the run's only variant beside its baseline."""
     variants = run.scores.variants
     if policy.candidate is not None:
-        return _known(policy.candidate, run, "candidate")
+        return policy.candidate
     others = [variant for variant in variants if variant != run.comparison.baseline]
     if len(others) == 1:
         return others[0]
@@ -116,22 +121,25 @@ def _candidate(run: RunData, policy: GatePolicy) -> str:
 def _baseline(reference: RunData, policy: GatePolicy, candidate: _Side) -> str:
     """The policy's baseline; in another run the candidate's namesake; else that run's baseline."""
     if policy.baseline is not None:
-        name = _known(policy.baseline, reference, "baseline")
-    elif reference is not candidate.run and candidate.variant in reference.scores.variants:
-        name = candidate.variant
-    else:
-        name = reference.comparison.baseline
-    if reference is candidate.run and name == candidate.variant:
-        hint = "give another run to compare with: --baseline RUN"
-        raise InputError(Problem("", f"{name} cannot be gated against itself", hint))
-    return name
+        return policy.baseline
+    if reference is not candidate.run and candidate.variant in reference.scores.variants:
+        return candidate.variant
+    return reference.comparison.baseline
 
 
-def _known(name: str, run: RunData, role: str) -> str:
-    if name in run.scores.variants:
-        return name
-    what = f"the policy's {role} {name!r} is no variant of run {run.run_id}"
-    raise InputError(Problem("", what, did_you_mean(name, run.scores.variants)))
+def _refuse_itself(candidate: _Side, baseline: _Side) -> None:
+    """A system held against its own answers would always pass, and prove nothing."""
+    origin = origin_of(candidate.run, candidate.variant)
+    if origin != origin_of(baseline.run, baseline.variant):
+        return
+    what = f"{candidate.variant} of run {origin['run_id']} cannot be gated against itself"
+    hint = (
+        "give an earlier run to compare with: --baseline NAME"
+        if baseline.run is candidate.run
+        else "that baseline is a copy of this run: run the experiment again, "
+        "or name another variant in the policy, baseline: VARIANT"
+    )
+    raise InputError(Problem("", what, hint))
 
 
 def _comparer(
@@ -144,44 +152,32 @@ def _comparer(
     if baseline.variant == candidate.variant:
         other = renamed(other, {baseline.variant: f"{baseline.run.run_id}:{baseline.variant}"})
     scores = merged_scores([other.scores, one.scores])
-    analysis = replace(analysis_of(run), coverage=policy.coverage, resamples=0)
-    trials = trial_table(
-        scores.variants, scores.example_ids, scores.n_repeats, other.records + one.records
-    )
-    subject = Subject(
-        run_id=run.run_id,
-        evalset_name=run.comparison.evalset.name,
-        evalset_sha256=run.comparison.evalset.sha256,
-        examples=run.examples,
-        baseline=scores.variants[0],
-        variants=variant_facts(other) + variant_facts(one),
-        analysis=analysis,
-        scores=scores,
-        trials=trials,
-    )
+    manifest = {
+        **run.manifest,
+        "baseline": scores.variants[0],
+        "variants": [*other.manifest["variants"], *one.manifest["variants"]],
+    }
+    subject = subject_of(manifest, run.examples, other.records + one.records, scores)
+    analysis = replace(subject.analysis, coverage=policy.coverage, resamples=0)
     return lambda confidence: compare(
         replace(subject, analysis=replace(analysis, confidence=confidence))
     )
 
 
 def _only(run: RunData, variant: str) -> RunData:
-    """`run` with one variant alone; its comparison keeps only the baseline's name."""
+    """`run` with one variant alone, its baseline, except in its own comparison."""
     index = run.scores.variants.index(variant)
     table = run.scores
+    variants = [facts for facts in run.manifest["variants"] if facts["id"] == variant]
     return replace(
         run,
-        manifest={
-            **run.manifest,
-            "variants": [f for f in run.manifest["variants"] if f["id"] == variant],
-        },
+        manifest={**run.manifest, "variants": variants, "baseline": variant},
         records=tuple(record for record in run.records if record.variant == variant),
-        scores=ScoreTable(
-            (variant,),
-            table.example_ids,
-            table.n_repeats,
-            tuple(_row(scores, index) for scores in table.metrics),
+        scores=replace(
+            table,
+            variants=(variant,),
+            metrics=tuple(_row(scores, index) for scores in table.metrics),
         ),
-        comparison=run.comparison.model_copy(update={"baseline": variant}),
     )
 
 

@@ -11,72 +11,40 @@ from pathlib import Path
 
 from harness.core.values import JsonValue, fingerprint
 from harness.experiment.prepare import Options, Prepared
+from harness.registry import scorer_fingerprint
 
 _PACKAGES = ("harness", "numpy", "scipy", "pyarrow", "pydantic")
 
 
 def manifest_of(
-    ready: Prepared, options: Options, run_id: str, started: str, finished: str
+    ready: Prepared, options: Options, run_id: str, started: str
 ) -> dict[str, JsonValue]:
-    """The manifest of a run, but for its files' hashes (docs/reference/files.md)."""
+    """The manifest of a run that starts; its end and its files' hashes follow.
+
+    Its keys are described in docs/reference/files.md.
+    """
     experiment = ready.experiment
     gate = experiment.gate
-    scorers = [
-        {"id": spec.id, "use": spec.use, "options": dict(spec.options)}
-        for spec in experiment.scorers
-    ]
+    scorers = _scorers(ready)
     return {
         "run_id": run_id,
         "name": experiment.name,
         "started": started,
-        "finished": finished,
         "command": list(options.command),
         "config": {"path": _shown(experiment.path), "document": experiment.document},
-        "evalset": evalset_facts(ready),
+        "evalset": _evalset(ready),
         "partial": ready.partial,
         "baseline": experiment.baseline,
-        "variants": variant_facts(ready),
+        "variants": _variants(ready),
         "factors": list(experiment.factors),
         "repeats": experiment.repeats,
         "scorers": scorers,
-        "scorers_sha256": fingerprint(scorers),
+        "scorers_sha256": fingerprint({facts["id"]: facts["sha256"] for facts in scorers}),
         "analysis": asdict(experiment.analysis),
         "gate": None if gate is None else gate.model_dump(mode="json"),
         "versions": versions(),
         "git": git_state(experiment.path.parent),
     }
-
-
-def evalset_facts(ready: Prepared) -> dict[str, JsonValue]:
-    """The frozen set's identity and description."""
-    evalset = ready.evalset
-    return {
-        "name": evalset.name,
-        "sha256": evalset.sha256,
-        "n_examples": ready.n_examples,
-        "corpus_sha256": evalset.corpus_sha256,
-        "description": evalset.description,
-        "license": evalset.license,
-        "origin": evalset.origin,
-        "slice_meanings": dict(evalset.slice_meanings),
-        "contract": None if evalset.contract is None else asdict(evalset.contract),
-    }
-
-
-def variant_facts(ready: Prepared) -> list[JsonValue]:
-    """Every variant with its recording."""
-    return [
-        {
-            "id": facts.id,
-            "label": facts.label,
-            "fingerprint": facts.fingerprint,
-            "facts": dict(facts.facts),
-            "recorded": _shown(variant.file),
-            "recorded_sha256": ready.recordings[variant.id],
-            "fields": dict(variant.fields),
-        }
-        for facts, variant in zip(ready.variants, ready.experiment.variants, strict=True)
-    ]
 
 
 def versions() -> dict[str, JsonValue]:
@@ -97,6 +65,51 @@ def git_state(folder: Path) -> JsonValue:
         return None
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"revision": revision, "changed": bool(changed)}
+
+
+def _scorers(ready: Prepared) -> list[dict[str, JsonValue]]:
+    """Every scorer as the config names it, and the hash of all that its scores depend on."""
+    return [
+        {
+            "id": spec.id,
+            "use": spec.use,
+            "options": dict(spec.options),
+            "sha256": scorer_fingerprint(scorer),
+        }
+        for spec, scorer in zip(ready.experiment.scorers, ready.scorers, strict=True)
+    ]
+
+
+def _evalset(ready: Prepared) -> dict[str, JsonValue]:
+    """The frozen set's identity and description."""
+    evalset = ready.evalset
+    return {
+        "name": evalset.name,
+        "sha256": evalset.sha256,
+        "n_examples": ready.n_examples,
+        "corpus_sha256": evalset.corpus_sha256,
+        "description": evalset.description,
+        "license": evalset.license,
+        "origin": evalset.origin,
+        "slice_meanings": dict(evalset.slice_meanings),
+        "contract": None if evalset.contract is None else asdict(evalset.contract),
+    }
+
+
+def _variants(ready: Prepared) -> list[JsonValue]:
+    """Every variant with its recording."""
+    return [
+        {
+            "id": facts.id,
+            "label": facts.label,
+            "fingerprint": facts.fingerprint,
+            "facts": dict(facts.facts),
+            "recorded": _shown(variant.file),
+            "recorded_sha256": ready.recordings[variant.id],
+            "fields": dict(variant.fields),
+        }
+        for facts, variant in zip(ready.variants, ready.experiment.variants, strict=True)
+    ]
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

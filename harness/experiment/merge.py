@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 
 from harness.comparison.compare import compare
-from harness.comparison.subject import Subject
-from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts
 from harness.core.record import Record
 from harness.core.run import RunData
 from harness.core.score import IntArray, MetricScores, ScoreTable, Unscored
 from harness.core.values import JsonValue
-from harness.errors import NotComparableError, Problem
+from harness.errors import InputError, NotComparableError, Problem
 from harness.experiment.clock import SystemClock
 from harness.experiment.frames import Run
 from harness.experiment.manifest import git_state, versions
 from harness.experiment.renderings import renderings
+from harness.experiment.subject import subject_of
 from harness.ports import Clock
-from harness.scoring.trials import trial_table
 from harness.storage.run_folder import load_run, new_run_folder, write_run
 
 _NO_REPEAT = Unscored("this run had fewer repeats")
@@ -32,10 +30,10 @@ _NO_REPEAT = Unscored("this run had fewer repeats")
 def compare_runs(
     folders: Sequence[Path], command: Sequence[str] = (), clock: Clock | None = None
 ) -> Run:
-    """Compare all variants of several finished runs, in a run folder of their own.
+    """Compare all variants of several finished runs, in a folder under `reports/NAME-compared`.
 
-    The first run gives the baseline, the primary family and the settings. A variant whose id
-    occurs in several runs is called `run-id:variant`.
+    The first run gives the name, the baseline, the primary family and the settings. A variant
+    whose id occurs in several runs is called `run-id:variant`.
 
     Raises:
         NotComparableError: if the runs differ in their eval set, its examples or their scorers.
@@ -43,33 +41,19 @@ def compare_runs(
     """
     clock = clock or SystemClock()
     started = clock.now_iso()
-    loaded = [load_run(folder) for folder in dict.fromkeys(folders)]
+    folders = list({folder.resolve(): folder for folder in folders}.values())
+    loaded = [load_run(folder) for folder in folders]
+    _refuse_copies(folders, loaded)
     ensure_comparable(loaded)
     runs = [renamed(run, names) for run, names in _with_names(loaded)]
     first = runs[0]
-    variants = tuple(facts for run in runs for facts in variant_facts(run))
-    ids = tuple(facts.id for facts in variants)
     scores = merged_scores([run.scores for run in runs])
     records = _in_order([record for run in runs for record in run.records], scores)
-    name = str(first.manifest["name"])
-    with new_run_folder(Path("reports") / name, started) as folder:
-        comparison = compare(
-            Subject(
-                run_id=folder.name,
-                evalset_name=first.comparison.evalset.name,
-                evalset_sha256=first.comparison.evalset.sha256,
-                examples=first.examples,
-                baseline=first.comparison.baseline,
-                variants=variants,
-                analysis=analysis_of(first),
-                scores=scores,
-                trials=trial_table(ids, scores.example_ids, scores.n_repeats, records),
-                slice_meanings=dict(first.manifest["evalset"]["slice_meanings"]),
-                factors=_factors(variants),
-                warnings=_warnings(runs),
-            )
-        )
-        manifest = _manifest(runs, folder.name, command, (started, clock.now_iso()))
+    root = Path("reports") / f"{first.manifest['name']}-compared"
+    with new_run_folder(root, started) as folder:
+        manifest = _manifest(runs, folder.name, command, started)
+        comparison = compare(subject_of(manifest, first.examples, records, scores, _warnings(runs)))
+        manifest["finished"] = clock.now_iso()
         data = RunData(manifest, first.examples, records, scores, comparison)
         write_run(folder, data, renderings(data))
     return Run(folder, data)
@@ -91,32 +75,29 @@ def ensure_comparable(runs: Sequence[RunData]) -> None:
         raise NotComparableError(problems)
 
 
-def analysis_of(run: RunData) -> Analysis:
-    """How a run's figures were computed."""
-    facts = dict(run.manifest["analysis"])
-    return Analysis(
-        **{**facts, "primary": tuple(PrimaryFigure(**figure) for figure in facts["primary"])}
-    )
-
-
-def variant_facts(run: RunData) -> tuple[VariantFacts, ...]:
-    """What a run's manifest knows of its variants."""
-    return tuple(
-        VariantFacts(facts["id"], facts["fingerprint"], facts["facts"], facts["label"])
-        for facts in run.manifest["variants"]
-    )
-
-
 def renamed(run: RunData, names: Mapping[str, str]) -> RunData:
-    """`run` with its variants called `names[id]`; its comparison keeps only the baseline's name."""
-    variants = [{**facts, "id": names[facts["id"]]} for facts in run.manifest["variants"]]
+    """`run` with its variants called `names[id]`, except in its own comparison.
+
+    Its manifest keeps each variant's origin: the run that it was part of, and its id there.
+    """
+    variants = [
+        {**facts, "id": names[facts["id"]], "origin": origin_of(run, facts["id"])}
+        for facts in run.manifest["variants"]
+    ]
+    baseline = names[run.manifest["baseline"]]
     return replace(
         run,
-        manifest={**run.manifest, "variants": variants},
+        manifest={**run.manifest, "variants": variants, "baseline": baseline},
         records=tuple(replace(record, variant=names[record.variant]) for record in run.records),
         scores=replace(run.scores, variants=tuple(names[v] for v in run.scores.variants)),
-        comparison=run.comparison.model_copy(update={"baseline": names[run.comparison.baseline]}),
     )
+
+
+def origin_of(run: RunData, variant: str) -> dict[str, str]:
+    """The run that a variant's answers were scored in, and the variant's id there."""
+    (facts,) = (facts for facts in run.manifest["variants"] if facts["id"] == variant)
+    origin: dict[str, str] = facts.get("origin", {"run_id": run.run_id, "variant": variant})
+    return origin
 
 
 def merged_scores(tables: Sequence[ScoreTable]) -> ScoreTable:
@@ -131,6 +112,24 @@ def merged_scores(tables: Sequence[ScoreTable]) -> ScoreTable:
             for scores in tables[0].metrics
         ),
     )
+
+
+def _refuse_copies(folders: Sequence[Path], runs: Sequence[RunData]) -> None:
+    """Make sure that no run is there twice, as itself and as a baseline.
+
+    Raises:
+        InputError: naming the folders of one run.
+    """
+    where: dict[str, list[str]] = {}
+    for folder, run in zip(folders, runs, strict=True):
+        where.setdefault(run.run_id, []).append(str(folder))
+    problems = [
+        Problem("", f"{' and '.join(same)} are the same run, {run_id}", "leave all but one out")
+        for run_id, same in where.items()
+        if len(same) > 1
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _with_names(runs: Sequence[RunData]) -> Iterator[tuple[RunData, dict[str, str]]]:
@@ -154,15 +153,14 @@ def _differences(first: RunData, run: RunData) -> Iterator[tuple[str, str]]:
     elif first.scores.example_ids != run.scores.example_ids:
         counts = f"{len(first.examples)} and {len(run.examples)}"
         yield f"the examples they ran ({counts} of the set)", "run both without --limit"
-    if first.manifest["scorers_sha256"] != run.manifest["scorers_sha256"]:
-        named = _scorer_differences(first.manifest["scorers"], run.manifest["scorers"])
-        yield f"their scorers ({named})", "run both with the same scorers"
-
-
-def _scorer_differences(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> str:
-    left, right = ({spec["id"]: spec for spec in specs} for specs in (one, other))
+    left, right = _scorer_hashes(first), _scorer_hashes(run)
     changed = [name for name in {**left, **right} if left.get(name) != right.get(name)]
-    return ", ".join(changed) or "their order"
+    if changed:
+        yield f"their scorers ({', '.join(changed)})", "run both with the same scorers"
+
+
+def _scorer_hashes(run: RunData) -> dict[str, str]:
+    return {facts["id"]: facts["sha256"] for facts in run.manifest["scorers"]}
 
 
 def _merged_metric(parts: Sequence[MetricScores], n_repeats: int) -> MetricScores:
@@ -234,14 +232,6 @@ def _in_order(records: Sequence[Record], scores: ScoreTable) -> tuple[Record, ..
     )
 
 
-def _factors(variants: Sequence[VariantFacts]) -> dict[str, dict[str, object]]:
-    table: dict[str, dict[str, object]] = {}
-    for variant in variants:
-        for name, value in variant.facts.items():
-            table.setdefault(name, {})[variant.id] = value
-    return table
-
-
 def _warnings(runs: Sequence[RunData]) -> tuple[str, ...]:
     first = runs[0]
     own = [text for run in runs for text in run.comparison.warnings]
@@ -255,22 +245,18 @@ def _warnings(runs: Sequence[RunData]) -> tuple[str, ...]:
 
 
 def _manifest(
-    runs: Sequence[RunData], run_id: str, command: Sequence[str], times: tuple[str, str]
+    runs: Sequence[RunData], run_id: str, command: Sequence[str], started: str
 ) -> dict[str, JsonValue]:
     """The first run's facts, with the variants of all and where they come from."""
     kept = ("name", "evalset", "partial", "scorers", "scorers_sha256", "analysis", "gate")
-    started, finished = times
     return {
         **{key: runs[0].manifest[key] for key in kept},
         "run_id": run_id,
         "started": started,
-        "finished": finished,
         "command": list(command),
         "compared_runs": [run.run_id for run in runs],
-        "baseline": runs[0].comparison.baseline,
-        "variants": [
-            {**facts, "run_id": run.run_id} for run in runs for facts in run.manifest["variants"]
-        ],
+        "baseline": runs[0].manifest["baseline"],
+        "variants": [facts for run in runs for facts in run.manifest["variants"]],
         "repeats": max(run.scores.n_repeats for run in runs),
         "versions": versions(),
         "git": git_state(Path()),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from harness.comparison.columns import derived_metric_ids
 from harness.config.evalset import load_evalset
 from harness.config.experiment import Experiment, check_primary, load_experiment
 from harness.config.gate import check_policy
@@ -15,13 +15,14 @@ from harness.config.recorded import load_records, variant_facts
 from harness.config.suggest import did_you_mean
 from harness.config.variant import RecordedVariant
 from harness.core.example import EvalSet
+from harness.core.example_values import derived_metric_ids
 from harness.core.experiment import VariantFacts
 from harness.core.record import Record
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
+from harness.files import read_pinned
 from harness.ports import Scorer
 from harness.registry import build_scorers, scorer_problems
-from harness.storage.files import sha256
 from harness.storage.find import BASELINES
 
 _T = TypeVar("_T")
@@ -91,12 +92,15 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     scorers = tuple(build_scorers(experiment.scorers))
     evalset = _collect(problems, lambda: load_evalset(experiment.evalset_folder))
     records: list[Record] = []
+    recordings: dict[str, str] = {}
     repeats = experiment.repeats if options.repeats is None else None
     if evalset is not None:
         for variant in experiment.variants:
-            records += (
-                _collect(problems, _reading(variant, evalset, repeats, experiment.repeats)) or ()
-            )
+            reading = _reading(variant, evalset, repeats, experiment.repeats)
+            read = _collect(problems, partial(read_pinned, variant.file, reading))
+            if read is not None:
+                records += read[0]
+                recordings[variant.id] = read[1]
         problems += _unknown_names(experiment, evalset, scorers)
     if problems or evalset is None:
         raise InputError(problems)
@@ -107,8 +111,10 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
         n_examples=len(evalset.examples),
         scorers=scorers,
         records=_of(kept, records, experiment.repeats),
-        variants=tuple(variant_facts(variant) for variant in experiment.variants),
-        recordings={variant.id: sha256(variant.file) for variant in experiment.variants},
+        variants=tuple(
+            variant_facts(variant, recordings[variant.id]) for variant in experiment.variants
+        ),
+        recordings=recordings,
     )
 
 
@@ -140,12 +146,12 @@ def _unknown_names(
     experiment: Experiment, evalset: EvalSet, scorers: Iterable[Scorer]
 ) -> list[Problem]:
     """Metrics and slices that the primary family or the gate names and that do not exist."""
-    metrics = [
-        name
+    metrics = {
+        name: metric
         for scorer in scorers
         for metric in scorer.metrics
         for name in (metric.id, *derived_metric_ids(metric, experiment.repeats))
-    ]
+    }
     slices = list(evalset.slice_members())
     problems = check_primary(experiment, metrics, slices)
     if experiment.policy is not None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from harness.core.run import RunData
+from harness.files import write_atomically
 from harness.reporting import html, junit, markdown
-from harness.storage.files import write_atomically
 
 REPORT = "report.html"
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.comparison.compare import compare
-from harness.comparison.subject import Subject
-from harness.config.variant import factor_table
 from harness.core.run import RunData
 from harness.experiment.clock import SystemClock
 from harness.experiment.frames import Run
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, prepare
 from harness.experiment.renderings import renderings
+from harness.experiment.subject import subject_of
 from harness.ports import Clock
 from harness.scoring.pointwise import score_records
-from harness.scoring.trials import trial_table
 from harness.storage.run_folder import new_run_folder, write_run
 
 
@@ -31,27 +29,13 @@ def run_experiment(config: Path, options: Options | None = None, clock: Clock | 
     ready = prepare(config, options)
     experiment, evalset, records = ready.experiment, ready.evalset, ready.records
     ids = tuple(variant.id for variant in ready.variants)
-    example_ids = tuple(example.id for example in evalset.examples)
     with new_run_folder(options.out or Path("reports") / experiment.name, started) as folder:
+        manifest = manifest_of(ready, options, folder.name, started)
         scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
-        trials = trial_table(ids, example_ids, experiment.repeats, records)
         comparison = compare(
-            Subject(
-                run_id=folder.name,
-                evalset_name=evalset.name,
-                evalset_sha256=evalset.sha256,
-                examples=evalset.examples,
-                baseline=experiment.baseline,
-                variants=ready.variants,
-                analysis=experiment.analysis,
-                scores=scores,
-                trials=trials,
-                slice_meanings=dict(evalset.slice_meanings),
-                factors=factor_table(experiment.variants),
-                warnings=ready.warnings,
-            )
+            subject_of(manifest, evalset.examples, records, scores, ready.warnings)
         )
-        manifest = manifest_of(ready, options, folder.name, started, clock.now_iso())
+        manifest["finished"] = clock.now_iso()
         data = RunData(manifest, evalset.examples, records, scores, comparison)
         write_run(folder, data, renderings(data))
     return Run(folder, data)

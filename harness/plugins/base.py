@@ -22,7 +22,7 @@ from harness.core.example import Example
 from harness.core.record import Answer, Failure, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text, look_up
-from harness.plugins.json_text import parse_json, same_json
+from harness.plugins.json_text import parse_output, same_json
 
 RIGHT = Scored(1.0)
 
@@ -168,7 +168,7 @@ def read_field(output: JsonValue, path: str | None) -> Any:
         return output
     if isinstance(output, str):
         try:
-            output = parse_json(output)
+            output = parse_output(output)
         except ValueError as error:
             return Unreadable(f"the output is not JSON ({error}), so it has no field {path!r}")
     found = look_up(output, path)

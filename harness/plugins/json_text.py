@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Hashable, Mapping
-from typing import Any, NoReturn
 
-from harness.core.values import JsonValue
+from harness.core.values import JsonValue, parse_json
 
 
-def parse_json(text: str, *, allow_fence: bool = False) -> JsonValue:
-    """The JSON value that `text` is.
+def parse_output(text: str, *, allow_fence: bool = False) -> JsonValue:
+    """The JSON value that a model's text is, as strictly as `core.values.parse_json`.
 
-    Stricter than `json.loads`: a key given twice, NaN, Infinity, and a number beyond the range of
-    a double are no JSON. `allow_fence` accepts a text that is one Markdown code block.
+    `allow_fence` accepts a text that is one Markdown code block.
 
     Raises:
         ValueError: if `text` is not JSON or is nested too deeply; the message says why.
     """
-    if allow_fence:
-        text = _inside_fence(text)
     try:
-        return json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_refuse, parse_float=_finite
-        )
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+        return parse_json(_inside_fence(text) if allow_fence else text)
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
 
@@ -69,21 +60,3 @@ def _inside_fence(text: str) -> str:
     if first.startswith("```") and "`" not in first[3:] and newline and rest.endswith("```"):
         return rest[:-3]
     return text
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an object gives a key twice")
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("a number beyond the range of a double")
-    return number

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Collection
 from typing import Literal, TypeAlias
 
-from harness.core.values import JsonValue, as_text
+from harness.core.values import JsonValue, as_text, encodable
 
 Normalisation: TypeAlias = Literal[
     "nfc", "nfkc", "lower", "punctuation", "articles", "whitespace", "strip"
@@ -63,11 +63,6 @@ def class_name(text: str) -> str:
         return text or "(empty)"
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{text[: _CLASS_CHARACTERS - 10]}…#{digest}"
-
-
-def encodable(text: str) -> str:
-    """`text` with unpaired surrogates, which no file can hold, replaced by question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text_or_type(value: JsonValue) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from harness.core.comparison import MetricSummary
 
 UNKNOWN = "unknown"
+NO_INTERVAL = "no interval"
 MINUS = "\u2212"
 
 

@@ -8,7 +8,7 @@ from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.formats import Scale
 from harness.reporting.parts import Gate, RuleRow
-from harness.reporting.sentences import OUTCOMES, gate_headline
+from harness.reporting.sentences import OUTCOMES, gate_headline, more_needed
 from harness.reporting.text import one_line
 
 _KINDS = {
@@ -48,7 +48,13 @@ def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
         n=formats.count(rule.n),
         mark=OUTCOMES[rule.outcome],
         reason=one_line(rule.reason, 400),
+        needed=_needed(rule),
     )
+
+
+def _needed(rule: RuleResult) -> str:
+    more = more_needed(rule) if rule.outcome == "inconclusive" else None
+    return "" if more is None else f"about {formats.rough(more)} more examples would settle it"
 
 
 def _scale(rule: RuleResult, figures: Figures | None) -> Scale:

@@ -19,7 +19,7 @@ from harness.reporting import payload, svg
 from harness.reporting.formats import count
 from harness.reporting.glossary import TERMS
 from harness.reporting.parts import Matrix, Quantity, View
-from harness.reporting.text import encodable
+from harness.reporting.text import visible
 from harness.reporting.view import build_view
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _environment() -> Environment:
 
 def _writable(value: Any) -> Any:
     """What UTF-8 cannot hold never reaches the file; markup of ours is left alone."""
-    return encodable(value) if type(value) is str else value
+    return visible(value) if type(value) is str else value
 
 
 def _raw(quantity: Quantity) -> str:

@@ -43,9 +43,9 @@ def _add_pair(suite: ET.Element, pair: PairRow) -> None:
     case = ET.SubElement(
         suite, "testcase", classname=xml_text(f"comparison.{pair.metric}"), name=xml_text(name)
     )
-    if pair.mark.word == "worse":
+    if pair.finding == "worse":
         _add(case, "failure", pair.sentence, f"{pair.p}, {pair.n} examples")
-    elif pair.mark.word in ("too few", "not comparable"):
+    elif pair.finding in ("too_few", "not_comparable"):
         _add(case, "skipped", pair.sentence)
     else:
         ET.SubElement(case, "system-out").text = xml_text(pair.sentence)
@@ -65,7 +65,9 @@ def _add_gate(root: ET.Element, gate: Gate, *, blocks: bool) -> None:
 
 def _evidence(row: RuleRow) -> str:
     interval = f" ({row.interval})" if row.interval else ""
-    return f"{row.where}: {row.estimate}{interval}; {row.kind} {row.limit}; {row.n} examples"
+    needed = f"; {row.needed}" if row.needed else ""
+    figure = f"{row.where}: {row.estimate}{interval}"
+    return f"{figure}; {row.kind} {row.limit}; {row.n} examples{needed}"
 
 
 def _add(case: ET.Element, kind: str, message: str, text: str = "") -> None:

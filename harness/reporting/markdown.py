@@ -92,7 +92,7 @@ def _rules(view: View) -> list[str]:
     lines += [
         _row(
             _text(rule.rule),
-            f"{rule.mark.symbol} {rule.mark.word}",
+            f"{rule.mark.symbol} {rule.mark.word}{rule.needed and ', ' + rule.needed}",
             rule.estimate,
             rule.interval or "-",
             f"{rule.kind} {rule.limit}",
@@ -122,7 +122,8 @@ def _variant(row: VariantRow) -> str:
     pair = row.difference
     difference = "baseline" if row.is_baseline else "unknown"
     if pair is not None:
-        difference = f"{pair.mark.symbol} {pair.difference.text} ({pair.signed_interval})"
+        difference = f"{pair.mark.symbol} {pair.difference.text}"
+        difference += f" ({pair.signed_interval})" if pair.signed_interval else ""
     quality = f"{row.quality.text} ({row.quality.interval})"
     cost = row.cost.text.replace("$", "USD ")
     return _row(

@@ -47,13 +47,15 @@ def pair_row(pair: PairEstimate, figures: Figures, links: Links) -> PairRow:
         is_primary=pair.family == "primary",
         against_baseline=pair.baseline == figures.comparison.baseline,
         difference=Quantity(
-            scale.difference(pair.diff),
+            "undefined" if pair.diff is None and pair.n else scale.difference(pair.diff),
             scale.between(pair.ci_low, pair.ci_high),
             pair.diff,
             pair.ci_low,
             pair.ci_high,
         ),
-        signed_interval=scale.interval(pair.ci_low, pair.ci_high, signed=True),
+        signed_interval=scale.interval(pair.ci_low, pair.ci_high, signed=True)
+        or ("" if pair.diff is None else formats.NO_INTERVAL),
+        finding=pair.finding,
         unit="points" if scale.is_share else "",
         mark=mark(pair, figures.gain(pair)),
         p=formats.p_value(pair.p_adjusted),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.comparison import Finding
 from harness.core.verdict import RuleResult
 from harness.reporting.formats import UNKNOWN
 from harness.reporting.sentences import Headline, Mark
@@ -37,6 +38,7 @@ class PairRow:
     against_baseline: bool
     difference: Quantity
     signed_interval: str
+    finding: Finding
     unit: str
     mark: Mark
     p: str
@@ -180,6 +182,7 @@ class RuleRow:
     n: str
     mark: Mark
     reason: str
+    needed: str
 
 
 @dataclass(frozen=True, slots=True)

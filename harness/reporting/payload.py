@@ -11,15 +11,16 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from harness.core.comparison import Comparison
 from harness.core.example import ALL, Example, slice_members
+from harness.core.example_values import ExampleValues, example_values, signs
 from harness.core.record import Answer, Failure, Record, Status
 from harness.core.run import RunData
 from harness.core.score import FloatArray, MetricScores
@@ -56,6 +57,7 @@ def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
     comparison = run.comparison
     members = slice_members([example.slices for example in run.examples])
     shown = _variant_axis(comparison, run.scores.variants)
+    values = _example_values(run)
     return {
         "variants": [one_line(variant.id) for variant in comparison.variants],
         "baseline": [v.id for v in comparison.variants].index(comparison.baseline),
@@ -67,7 +69,7 @@ def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
         "previews": [_preview(example) for example in run.examples],
         "repeats": run.scores.n_repeats,
         "status": _statuses(run),
-        "values": [_values(run, metric.id, shown) for metric in comparison.metrics],
+        "values": [_values(run, values.get(metric.id), shown) for metric in comparison.metrics],
         "chunks": list(chunk_starts),
     }
 
@@ -241,35 +243,44 @@ def _variant_axis(comparison: Comparison, table: Sequence[str]) -> list[int]:
     ]
 
 
-def _values(run: RunData, metric_id: str, shown: Sequence[int]) -> JsonValue:
-    """Per variant and example the mean over repeats, null where no repeat has a score."""
-    scores = _metric_columns(run, metric_id)
-    n = len(run.examples)
-    if scores is None:
-        return [[None] * n for _ in shown]
-    means = _mean_of_repeats(scores)
+def _example_values(run: RunData) -> dict[str, ExampleValues]:
+    """Every metric's values as the comparison counts them, those derived from repeats included."""
+    return {
+        values.metric.id: values
+        for scores in run.scores.metrics
+        for values in example_values(scores)
+    }
+
+
+def _values(run: RunData, values: ExampleValues | None, shown: Sequence[int]) -> JsonValue:
+    """Per variant and example its value; null without a score, false with nothing to count."""
+    if values is None:
+        return [[None] * len(run.examples) for _ in shown]
+    shortened = _shortened(values)
+    distinct, places = np.unique(shortened, return_inverse=True)
+    numbers = [int(v) if v.is_integer() else v for v in distinct.tolist()]
+    written = np.array(numbers, dtype=object)[places.reshape(shortened.shape)]
+    written[~values.counted] = False
+    written[~(values.scored & values.applicable)] = None
+    padded = np.full((written.shape[0] + 1, written.shape[1] + 1), None, dtype=object)
+    padded[:-1, :-1] = written
     rows = {example_id: i for i, example_id in enumerate(run.scores.example_ids)}
     order = [rows.get(example.id, -1) for example in run.examples]
-    padded = np.full((means.shape[0] + 1, means.shape[1] + 1), np.nan)
-    padded[:-1, :-1] = means
-    picked = padded[np.ix_(list(shown), order)]
-    distinct, places = np.unique(picked, return_inverse=True)
-    written = np.array([_compact(value) for value in distinct.tolist()], dtype=object)
-    lines: list[JsonValue] = written[places.reshape(picked.shape)].tolist()
+    lines: list[JsonValue] = padded[np.ix_(list(shown), order)].tolist()
     return lines
 
 
-def _mean_of_repeats(scores: MetricScores) -> FloatArray:
-    known = ~np.isnan(scores.value)
-    weight = np.where(known, np.maximum(scores.weight, 1e-12), 0.0)
-    total = weight.sum(axis=2)
-    summed = (np.where(known, scores.value, 0.0) * weight).sum(axis=2)
-    result: FloatArray = np.divide(summed, total, out=np.full(total.shape, np.nan), where=total > 0)
+def _shortened(values: ExampleValues) -> FloatArray:
+    """Six significant digits, and all of them on examples where fewer would turn a win or a tie."""
+    distinct, places = np.unique(values.value, return_inverse=True)
+    short = np.array([v if v.is_integer() else float(f"{v:.6g}") for v in distinct.tolist()])
+    result: FloatArray = short[places.reshape(values.value.shape)]
+    for first, second in combinations(range(len(result)), 2):
+        exact = _signs(values, values.value, first, second)
+        turned = exact != _signs(values, result, first, second)
+        result[:, turned] = values.value[:, turned]
     return result
 
 
-def _compact(value: float) -> float | int | None:
-    if math.isnan(value):
-        return None
-    rounded = round(value, 6)
-    return int(rounded) if rounded == int(rounded) else rounded
+def _signs(values: ExampleValues, table: FloatArray, first: int, second: int) -> FloatArray:
+    return signs(values.metric, table[first] - table[second], values.scored[first])

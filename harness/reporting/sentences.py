@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from harness.core.comparison import Finding, PairEstimate, ScoreEstimate
 from harness.core.example import ALL
-from harness.core.verdict import Outcome, Verdict
+from harness.core.verdict import Outcome, RuleResult, Verdict
 from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.text import one_line
@@ -41,6 +41,8 @@ class Headline:
 
 _HOPELESS = 10_000_000
 """So many more examples are no advice."""
+_UNDEFINED = "undefined: "
+"""What a method begins with where there is no interval."""
 _CERTAIN: dict[Finding, Mark] = {
     "better": Mark("▲", "better", "good"),
     "worse": Mark("▼", "worse", "bad"),
@@ -56,6 +58,8 @@ OUTCOMES: dict[Outcome, Mark] = {
 
 def mark(pair: PairEstimate, gain: float | None) -> Mark:
     """The finding of a pair; an open triangle leans the way the data do."""
+    if why_undefined(pair):
+        return Mark("…", "no interval" if pair.diff is not None else "undefined", "plain")
     certain = _CERTAIN.get(pair.finding)
     if certain is not None:
         return certain
@@ -63,11 +67,15 @@ def mark(pair: PairEstimate, gain: float | None) -> Mark:
     return Mark(symbol, "no evidence", "unsure")
 
 
-def more_needed(pair: PairEstimate) -> int | None:
-    """How many more examples would probably settle an open pair; None if unknown or hopeless."""
-    if pair.n_needed is None or pair.n_needed - pair.n >= _HOPELESS:
-        return None
-    return pair.n_needed - pair.n
+def why_undefined(figure: PairEstimate | ScoreEstimate) -> str:
+    """Why a figure or its interval cannot be given: `a class has fewer than 10 examples`; or ""."""
+    return one_line(figure.method.partition(_UNDEFINED)[2])
+
+
+def more_needed(open_: PairEstimate | RuleResult) -> int | None:
+    """How many more examples would probably settle a pair or rule; None if unknown or hopeless."""
+    more = (open_.n_needed or 0) - open_.n
+    return more if 0 < more < _HOPELESS else None
 
 
 def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") -> str:
@@ -80,11 +88,12 @@ def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") ->
     where = _where(pair)
     gain = figures.gain(pair)
     if pair.finding == "not_comparable" or gain is None:
-        return f"{name} cannot be compared with {one_line(pair.baseline)} on {_metric(pair)}{where}"
+        said = f"{name} cannot be compared with {one_line(pair.baseline)} on {_metric(pair)}{where}"
+        return said + _because(why_undefined(pair) or _no_data(pair))
     said = f"{name} is {_by_how_much(pair, figures, gain)} on {_metric(pair)}{where}"
     said += _range(pair, figures, gain)
     if pair.finding == "too_few":
-        return f"{said}: {formats.plural(pair.n, 'example')}, too few to tell"
+        return said + _because(_too_few(pair, figures.comparison.settings.min_examples))
     if pair.finding == "no_evidence":
         return f"{said}: no evidence of a difference{_would_settle(pair)}"
     return said
@@ -116,22 +125,28 @@ def conclude(figures: Figures) -> Headline:
 def gate_headline(verdict: Verdict) -> Headline:
     """The gate's outcome in words: which rules decided, the worst first."""
     candidate, baseline = one_line(verdict.candidate), one_line(verdict.baseline)
-    total = formats.plural(len(verdict.rules), "rule")
+    total = len(verdict.rules)
     broken = [rule for rule in verdict.rules if rule.outcome == "fail"]
     open_ = [rule for rule in verdict.rules if rule.outcome == "inconclusive"]
     reasons = tuple(_stopped(one_line(rule.reason, 300)) for rule in (broken or open_))
     if verdict.outcome == "pass":
-        said = f"The gate passes {candidate}: it keeps all {total} against {baseline}."
+        kept = "the one rule" if total == 1 else f"all {formats.count(total)} rules"
+        said = f"The gate passes {candidate}: it keeps {kept} against {baseline}."
         return Headline("Pass", "good", said)
     if verdict.outcome == "fail":
-        said = f"The gate blocks {candidate}: {len(broken)} of {total} broken against {baseline}."
+        said = f"The gate blocks {candidate}: {_of(broken, total)} broken against {baseline}."
         return Headline("Blocked", "bad", said, reasons)
     weight = "does not block" if verdict.on_inconclusive == "warn" else "blocks"
     said = (
-        f"The gate cannot decide on {candidate}, which {weight}: {len(open_)} of {total} "
+        f"The gate cannot decide on {candidate}, which {weight}: {_of(open_, total)} "
         f"inconclusive against {baseline}."
     )
     return Headline("Inconclusive", "unsure", said, reasons)
+
+
+def _of(rules: list[RuleResult], total: int) -> str:
+    """`the one rule is`, `1 of 4 rules`."""
+    return "the one rule is" if total == 1 else f"{len(rules)} of {formats.count(total)} rules"
 
 
 def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
@@ -144,7 +159,7 @@ def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
     others = [pair for pair in _primary_of(name, figures) if pair not in pairs[:1]]
     reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in others]
     reasons += _other_losses(name, figures)
-    reasons += _other_gains(name, figures)
+    reasons += _other_candidates(name, figures)
     return Headline(f"Ship {name}", "good", said, tuple(_capital(reason) for reason in reasons))
 
 
@@ -179,7 +194,7 @@ def _other_losses(shipped: str, figures: Figures) -> list[str]:
     return [f"Certainly worse outside the primary figures: {', '.join(lost[:3])}{more}."]
 
 
-def _other_gains(shipped: str, figures: Figures) -> list[str]:
+def _other_candidates(shipped: str, figures: Figures) -> list[str]:
     """The other candidates on the deciding metric, so that nobody has to wonder."""
     comparison = figures.comparison
     others = [v for v in figures.candidates if one_line(v) != shipped]
@@ -191,11 +206,11 @@ def _other_gains(shipped: str, figures: Figures) -> list[str]:
 def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
     needed = formats.share(figures.comparison.settings.coverage)
     said = f"No verdict: too many results are missing (the comparison needs {needed} of them)."
-    pairs = pairs or [pair for pair in figures.primary_pairs() if pair.n_missing]
+    if not pairs:
+        said = "No verdict: a primary figure has no example that it applies to."
     reasons = [
         f"{one_line(pair.candidate)} against {one_line(pair.baseline)} on {_metric(pair)}: "
-        f"{formats.count(pair.n)} of {formats.plural(pair.n + pair.n_missing, 'example')} scored "
-        "on both sides."
+        f"{formats.share(pair.coverage)} of the trials scored on both sides."
         for pair in pairs
     ]
     return Headline("No verdict", "unsure", said, tuple(reasons))
@@ -230,6 +245,24 @@ def _range(pair: PairEstimate, figures: Figures, gain: float) -> str:
     turned = figures.up(pair.metric) * (1 if gain >= 0 else -1) < 0
     low, high = (-pair.ci_high, -pair.ci_low) if turned else (pair.ci_low, pair.ci_high)
     return f", {figures.scale(pair.metric).between(low, high)}"
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
+
+
+def _no_data(pair: PairEstimate) -> str:
+    return "" if pair.n else "no example has a score on both sides"
+
+
+def _too_few(pair: PairEstimate, least: int) -> str:
+    """Why nothing can be said of a pair that has a difference."""
+    why = why_undefined(pair)
+    if why and pair.n_units >= least:
+        return f"no interval, {why}"
+    if pair.n_units < pair.n:
+        return f"too few independent examples to tell ({formats.plural(pair.n_units, 'cluster')})"
+    return f"{formats.plural(pair.n, 'example')}, too few to tell"
 
 
 def _would_settle(pair: PairEstimate) -> str:

@@ -155,17 +155,16 @@ def _slice_cell(variant: str, metric: str, slice_id: str, figures: Figures, link
     score = figures.score(variant, metric, slice_id)
     if score is None or score.mean is None:
         return Cell(formats.UNKNOWN)
-    said = f"{one_line(variant)}: {scale.value(score.mean)}"
-    interval = scale.interval(score.ci_low, score.ci_high)
-    said += f", {interval}" if interval else ""
+    interval = scale.interval(score.ci_low, score.ci_high) or formats.NO_INTERVAL
+    said = f"{one_line(variant)}: {scale.value(score.mean)}, {interval}"
     link = links.examples(variant, baseline, metric, slice_id)
     pair = None if variant == baseline else figures.pair(variant, baseline, metric, slice_id)
-    if pair is None or pair.diff is None:
+    if pair is None:
         return Cell(scale.value(score.mean), sentence=said, link=link, value=score.mean)
     finding = mark(pair, figures.gain(pair))
     return Cell(
         text=scale.value(score.mean),
-        delta=scale.signed(pair.diff),
+        delta="" if pair.diff is None else scale.signed(pair.diff),
         symbol=finding.symbol,
         tone=finding.tone,
         strength=_strength(pair),

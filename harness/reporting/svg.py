@@ -101,6 +101,7 @@ def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -
     up = axis([y for *_, y in points], height - _BOTTOM - 8)
     base = height - _BOTTOM
     parts = [f'<line class="grid" x1="{left}" x2="{width}" y1="{base}" y2="{base}"/>']
+    texts: list[str] = []
     ticks_x: list[float] = []
     ticks_y: list[float] = []
     for index, name, x, y in points:
@@ -111,14 +112,14 @@ def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -
             f"v{index % 8}", cx, [base - up.at(b) for b in (y.low, y.high) if b is not None], cy
         )
         away = -9 if cx > width * 0.7 else 9
-        parts.append(_label(cx + away, cy + 4, name, "end" if away < 0 else "start"))
+        texts.append(_label(cx + away, cy + 4, name, "end" if away < 0 else "start"))
         if all(abs(cx - other) > 58 for other in ticks_x):
-            parts.append(_label(cx, height - 10, x.text, "middle", "tick"))
+            texts.append(_label(cx, height - 10, x.text, "middle", "tick"))
             ticks_x.append(cx)
         if all(abs(cy - other) > 13 for other in ticks_y):
-            parts.append(_label(left - 6, cy + 4, y.text, "end", "tick"))
+            texts.append(_label(left - 6, cy + 4, y.text, "end", "tick"))
             ticks_y.append(cy)
-    return _svg(parts, width, height, title, "plot")
+    return _svg([*parts, *texts], width, height, title, "plot")
 
 
 def _point(css: str, cx: float, ends: Sequence[float], cy: float) -> Iterable[str]:

@@ -35,7 +35,7 @@ def render_gate(run: RunData) -> str:
     view = build_view(run)
     if view.gate is None:
         return _joined(_said(view.headline))
-    return _joined(_said(view.gate.headline), _rules(view), [view.gate.note])
+    return _joined(_said(view.gate.headline), _rules(view), _needed(view), [view.gate.note])
 
 
 def _joined(*blocks: Sequence[str]) -> str:
@@ -68,6 +68,15 @@ def _rules(view: View) -> list[str]:
         for row in view.gate.rules
     ]
     return _table(("outcome", "rule", "estimate", "interval", "limit", "n"), rows)
+
+
+def _needed(view: View) -> list[str]:
+    assert view.gate is not None  # noqa: S101 (the caller asked)
+    lines = []
+    for row in view.gate.rules:
+        if row.needed:
+            lines += _wrapped(f"{row.rule}: {row.needed}", first="- ", rest="  ")
+    return lines
 
 
 def _variants(view: View) -> list[str]:

@@ -28,7 +28,7 @@ def one_line(value: object, limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def encodable(text: str) -> str:
+def visible(text: str) -> str:
     """`text` without what no UTF-8 page can hold: controls and lone surrogates are shown."""
     return _CONTROL.sub(_shown, text)
 

@@ -11,6 +11,7 @@ from harness.core.values import JsonValue, as_text
 from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.gate_view import gate_view
+from harness.reporting.notes import notes
 from harness.reporting.pair_view import Links, pair_row
 from harness.reporting.parts import (
     FactorRow,
@@ -44,7 +45,7 @@ def build_view(run: RunData) -> View:
         headline=conclude(figures),
         gate=gate_view(run.verdict, figures) if run.verdict else None,
         warnings=tuple(one_line(warning, 600) for warning in comparison.warnings),
-        notes=tuple(_notes(figures)),
+        notes=tuple(notes(figures)),
         confidence=f"{100 * comparison.settings.confidence:g}%",
         baseline=one_line(comparison.baseline),
         metric=f"{one_line(metric)}{_within(figures.comparison.conclusion.slice)}",
@@ -94,49 +95,6 @@ def _when(iso: str) -> str:
     return f"{iso[:16].replace('T', ' ')} UTC" if is_utc else iso
 
 
-def _notes(figures: Figures) -> Iterator[str]:
-    """Plain facts that a reader of the figures has to know."""
-    lost = [v for v in figures.comparison.variants if v.n_infrastructure_failures]
-    if lost:
-        listed = "; ".join(
-            f"{one_line(v.id)} {formats.count(v.n_infrastructure_failures)} of "
-            f"{formats.count(v.n_trials)}{_kinds(v)}"
-            for v in lost
-        )
-        yield (
-            f"Trials that failed outside the system: {listed}. Their examples are left out on "
-            "both sides of a comparison."
-        )
-    for what, known in (
-        ("Cost", [v for v in figures.variants if _mean_cost(figures, v) is not None]),
-        ("Latency", [v for v in figures.variants if figures.latency(v)]),
-    ):
-        missing = [one_line(v) for v in figures.variants if v not in known]
-        if not known:
-            yield f"{what} is unknown for every variant: the records carry none."
-        elif missing:
-            yield f"{what} is unknown for {', '.join(missing)}."
-    few = {pair.slice for pair in figures.comparison.pairs if pair.finding == "too_few"}
-    if few:
-        least = figures.comparison.settings.min_examples
-        verb = "has" if len(few) == 1 else "have"
-        yield (
-            f"{formats.plural(len(few), 'slice')} {verb} fewer than {least} independent examples "
-            "on some metric: too few for a finding there."
-        )
-
-
-def _kinds(variant: VariantSummary) -> str:
-    kinds = sorted(variant.error_kinds.items(), key=lambda item: (-item[1], item[0]))
-    listed = ", ".join(f"{one_line(kind, 40)} {formats.count(n)}" for kind, n in kinds[:4])
-    return f" ({listed})" if listed else ""
-
-
-def _mean_cost(figures: Figures, variant: str) -> float | None:
-    cost = figures.cost(variant)
-    return cost.mean_usd if cost else None
-
-
 def _variant_row(
     index: int, variant: VariantSummary, metric: str, figures: Figures, links: Links
 ) -> VariantRow:
@@ -176,7 +134,7 @@ def _score(variant: str, metric: str, figures: Figures, where: str = ALL) -> Qua
     score, scale = figures.score(variant, metric, where), figures.scale(metric)
     if score is None or score.mean is None:
         return Quantity()
-    interval = scale.interval(score.ci_low, score.ci_high)
+    interval = scale.interval(score.ci_low, score.ci_high) or formats.NO_INTERVAL
     return Quantity(scale.value(score.mean), interval, score.mean, score.ci_low, score.ci_high)
 
 

@@ -9,7 +9,18 @@ import numpy as np
 
 from harness.core.example import EvalSet, Example
 from harness.core.record import AnswerPath, Failure, Record, Status
-from harness.core.score import IntArray, Metric, MetricScores, Scored, ScoreTable, Unscored
+from harness.core.score import (
+    NO_ANSWER,
+    OTHER,
+    Aggregate,
+    IntArray,
+    Metric,
+    MetricScores,
+    Scored,
+    ScoreTable,
+    Unscored,
+)
+from harness.core.values import encodable
 from harness.ports import Scorer
 
 _EXPLANATION_CHARACTERS = 200
@@ -87,23 +98,56 @@ class _Slots:
         return self.examples[slot // n_repeats % n_examples]
 
 
+class _Classes:
+    """The expected and the predicted class of every slot, as codes; -1 where there is none."""
+
+    def __init__(self, size: int) -> None:
+        self.expected = np.full(size, -1, np.int32)
+        self.predicted = np.full(size, -1, np.int32)
+        self._codes: dict[str, int] = {}
+
+    def put(self, slot: int, expected: str, predicted: str) -> None:
+        """Keep the classes of a slot."""
+        self.expected[slot] = self._codes.setdefault(expected, len(self._codes))
+        self.predicted[slot] = self._codes.setdefault(predicted, len(self._codes))
+
+    def closed(self, known: frozenset[str]) -> tuple[IntArray, IntArray, tuple[str, ...]]:
+        """Expected and predicted codes and the labels they stand for.
+
+        What is predicted but neither expected anywhere nor in `known` is `OTHER`: texts that
+        models make up are no classes, and may be private.
+        """
+        kept = {*known, NO_ANSWER, OTHER}
+        expected = frozenset(np.unique(self.expected).tolist())
+        names = [
+            name if code in expected or name in kept else OTHER
+            for name, code in self._codes.items()
+        ]
+        labels = {name: code for code, name in enumerate(dict.fromkeys(names))}
+        codes = np.array([*(labels[name] for name in names), -1], np.int32)
+        return codes[self.expected], codes[self.predicted], tuple(labels)
+
+
 @dataclass
 class _Column:
-    """One metric's scores while they are being collected."""
+    """One metric's scores while they are being collected.
+
+    `has_classes` makes room for classes even if no trial gives any.
+    """
 
     metric: Metric
     shape: tuple[int, int, int]
+    known_classes: frozenset[str] = frozenset()
+    has_classes: bool = False
     reasons: dict[Unscored, int] = field(default_factory=dict)
     explanation: dict[int, str] = field(default_factory=dict)
-    labels: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         size = int(np.prod(self.shape))
         self.value = np.full(size, np.nan)
         self.weight = np.ones(size)
         self.reason = np.zeros(size, np.int32)
-        self.expected: IntArray | None = None
-        self.predicted: IntArray | None = None
+        self.classes = _Classes(size) if self.has_classes else None
 
     def put(self, slot: int, outcome: object) -> None:
         """Keep an outcome; what is none, or breaks the metric's own bounds, is missing."""
@@ -121,7 +165,8 @@ class _Column:
         if outcome.explanation:
             self.explanation[slot] = shorten(outcome.explanation)
         if outcome.expected is not None and outcome.predicted is not None:
-            self._put_classes(slot, outcome.expected, outcome.predicted)
+            self.classes = self.classes or _Classes(self.value.size)
+            self.classes.put(slot, outcome.expected, outcome.predicted)
 
     def finish(self) -> MetricScores:
         """The scores in their final shape."""
@@ -134,6 +179,8 @@ class _Column:
             ): why
             for slot, why in self.explanation.items()
         }
+        classes = self.classes and self.classes.closed(self.known_classes)
+        expected, predicted, labels = classes or (None, None, ())
         return MetricScores(
             metric=self.metric,
             value=self.value.reshape(self.shape),
@@ -141,9 +188,9 @@ class _Column:
             reason=self.reason.reshape(self.shape),
             reasons=tuple(self.reasons),
             explanation=explanation,
-            expected=None if self.expected is None else self.expected.reshape(self.shape),
-            predicted=None if self.predicted is None else self.predicted.reshape(self.shape),
-            labels=tuple(self.labels),
+            expected=None if expected is None else expected.reshape(self.shape),
+            predicted=None if predicted is None else predicted.reshape(self.shape),
+            labels=labels,
         )
 
     def _reason(self, unscored: Unscored) -> int:
@@ -151,29 +198,32 @@ class _Column:
             unscored = Unscored(shorten(unscored.reason), unscored.applicable)
         return self.reasons.setdefault(unscored, len(self.reasons) + 1)
 
-    def _put_classes(self, slot: int, expected: str, predicted: str) -> None:
-        if self.expected is None or self.predicted is None:
-            self.expected = np.full(self.value.size, -1, np.int32)
-            self.predicted = np.full(self.value.size, -1, np.int32)
-        self.expected[slot] = self.labels.setdefault(expected, len(self.labels))
-        self.predicted[slot] = self.labels.setdefault(predicted, len(self.labels))
-
 
 def shorten(text: str) -> str:
     """`text` as an explanation is kept: at most 200 characters, and such as a file can hold."""
     if len(text) > _EXPLANATION_CHARACTERS:
         text = text[: _EXPLANATION_CHARACTERS - 1] + "…"
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return encodable(text)
 
 
 def _score_all(scorer: Scorer, table: _Slots) -> list[MetricScores]:
-    columns = [_Column(metric, table.shape) for metric in scorer.metrics]
+    known = frozenset(getattr(scorer, "classes", ()))
+    classed = _with_classes(scorer.metrics)
+    columns = [
+        _Column(metric, table.shape, known, metric.id in classed) for metric in scorer.metrics
+    ]
     for slot, example, record in table.scored:
         outcomes = _outcomes(scorer, example, record)
         for column in columns:
             column.put(slot, outcomes.get(column.metric.id))
     _fill_unscored(scorer, table, columns)
     return [column.finish() for column in columns]
+
+
+def _with_classes(metrics: Sequence[Metric]) -> set[str]:
+    """Metrics that always have classes: a macro F1 (`intent.macro_f1`) and its base (`intent`)."""
+    macro = {metric.id for metric in metrics if metric.aggregate is Aggregate.MACRO_F1}
+    return macro | {metric_id.rpartition(".")[0] for metric_id in macro}
 
 
 def _fill_unscored(scorer: Scorer, table: _Slots, columns: list[_Column]) -> None:

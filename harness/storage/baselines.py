@@ -6,8 +6,10 @@ import secrets
 import shutil
 from pathlib import Path
 
+from harness.core.comparison import Comparison
 from harness.errors import InputError, Problem
-from harness.storage import files, scores, tables
+from harness.storage import scores, tables
+from harness.storage.files import checked_name, write_json
 from harness.storage.find import BASELINES, REPORTS
 from harness.storage.run_folder import (
     COMPARISON,
@@ -24,14 +26,15 @@ def save_baseline(
 ) -> Path:
     """Copy a finished run to `reports/baselines/<name>`, which `load_run` reads like any run.
 
-    Inputs, targets, outputs, explanations and whatever else can quote them stay behind, so a
-    baseline is small and can be committed.
+    Inputs, targets, outputs, errors, explanations and whatever else can quote them stay behind, so
+    a baseline is small and can be committed. Names stay: ids, slices, clusters, classes, and what
+    the config says.
 
     Raises:
         InputError: if the run is unfinished or covers a part of its set only, the name cannot be
             a folder's, or such a baseline exists and `replace` is False.
     """
-    target = reports / BASELINES / files.checked_name(name, "a baseline")
+    target = reports / BASELINES / checked_name(name, "a baseline")
     run = load_run(run_folder)
     if run.manifest.get("partial"):
         hint = "run it again without --limit"
@@ -47,8 +50,8 @@ def save_baseline(
     try:
         tables.write_trials(fresh / TRIALS, run.run_id, run.records, tables.PRIVATE_TRIAL_COLUMNS)
         tables.write_examples(fresh / EXAMPLES, run.examples, tables.PRIVATE_EXAMPLE_COLUMNS)
-        scores.write_scores(fresh / SCORES, run.scores, explanations=False)
-        shutil.copyfile(run_folder / COMPARISON, fresh / COMPARISON)
+        scores.write_scores(fresh / SCORES, run.scores, texts=False)
+        write_json(fresh / COMPARISON, _without_texts(run.comparison).model_dump(mode="json"))
         finish(fresh, {**run.manifest, "baseline_name": name})
         _swap(fresh, target)
     except BaseException:
@@ -57,12 +60,22 @@ def save_baseline(
     return target
 
 
+def _without_texts(comparison: Comparison) -> Comparison:
+    """`comparison` without the kinds of errors, which recordings word as they like."""
+    variants = (one.model_copy(update={"error_kinds": {}}) for one in comparison.variants)
+    return comparison.model_copy(update={"variants": tuple(variants)})
+
+
 def _swap(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`; the old one is deleted once the new one stands."""
+    """Put `fresh` in the place of `target`; the old one goes only once the new one stands."""
     if not target.exists():
         fresh.rename(target)
         return
     old = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -32,19 +32,28 @@ def find_run(argument: str, reports: Path = REPORTS) -> Path:
 
 
 def find_baseline(argument: str, reports: Path = REPORTS) -> Path:
-    """As `find_run`, but a bare name is a baseline's before it is anything else's.
+    """The folder of what a gate compares with: a saved baseline by its bare name, or any run.
+
+    A bare name is never anything but a baseline's: with a run's name a gate would compare that
+    run with itself. Another run is given by a path, as to `find_run`.
 
     Raises:
-        InputError: as `find_run`.
+        InputError: if there is no such baseline, listing those that are saved; else as `find_run`.
     """
-    blessed = f"{BASELINES}/{argument}"
-    is_name = argument not in {"", ".", ".."} and Path(argument).name == argument
-    return find_run(blessed if is_name and (reports / blessed).is_dir() else argument, reports)
+    if not argument or Path(argument).name != argument:
+        return find_run(argument, reports)
+    saved = sorted(path.name for path in _folders(reports / BASELINES) if path.name[0] != ".")
+    if argument in saved:
+        return find_run(str(reports / BASELINES / argument), reports)
+    what = f"no baseline {argument[:200]!r} in {reports / BASELINES}/"
+    hint = f"saved there: {', '.join(saved)}" if saved else "none is saved there"
+    hint += "; save one with: harness baseline save RUN NAME; or give another run by its path"
+    raise InputError(Problem("", what, hint))
 
 
 def known_runs(reports: Path = REPORTS) -> list[str]:
     """What `find_run` understands here: names, baselines and run ids, newest first."""
-    names = [path.name for path in _folders(reports) if path.name != BASELINES]
+    names = [path.name for path in _folders(reports) if (path / LATEST).exists()]
     ids = [path.parent.name for path in reports.glob(f"*/*/{MANIFEST}")]
     return [*sorted(names), *sorted(set(ids), reverse=True)]
 
@@ -96,11 +105,27 @@ def _folders(path: Path) -> list[Path]:
     return [folder for folder in path.iterdir() if folder.is_dir()] if path.is_dir() else []
 
 
+def _runs_of(name: str, reports: Path) -> list[str]:
+    """The ids of an experiment's finished runs, newest first."""
+    return sorted(
+        (
+            manifest.parent.name
+            for folder in _folders(reports)
+            if folder.name == name != BASELINES
+            for manifest in folder.glob(f"*/{MANIFEST}")
+        ),
+        reverse=True,
+    )
+
+
 def _not_found(argument: str, reports: Path) -> InputError:
     from rapidfuzz import process
 
     known = known_runs(reports)
-    if not known:
+    not_whole = _runs_of(argument, reports)
+    if not_whole:
+        hint = f"it has partial or compared runs only; name one by its id: {not_whole[0]}"
+    elif not known:
         hint = f"there is no run in {reports}/ yet; make one with: harness run CONFIG"
     else:
         near = [name for name, _, _ in process.extract(argument, known, limit=3, score_cutoff=60)]

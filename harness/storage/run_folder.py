@@ -1,7 +1,7 @@
 """The run folder, `reports/<name>/<run-id>/`: written once, finished by its manifest.
 
-`manifest.json` comes last and holds the sha256 of every data file. A folder without it is not a
-finished run; a folder whose files differ from it has been changed. Both are refused.
+`manifest.json` comes last and holds the sha256 of every data file and of itself. A folder without
+it is not a finished run; a folder that differs from it has been changed. Both are refused.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any, TextIO, TypeVar
 
 from harness.core.comparison import Comparison
 from harness.core.run import RunData
-from harness.core.values import JsonValue
+from harness.core.values import JsonValue, fingerprint
 from harness.core.verdict import Verdict
 from harness.errors import InputError, Problem
-from harness.storage import files, scores, tables
+from harness.files import sha256, sync, write_atomically
+from harness.storage import scores, tables
+from harness.storage.files import write_json
+from harness.storage.text import json_text
 
 FORMAT = "harness.run/1"
 MANIFEST = "manifest.json"
@@ -31,6 +34,9 @@ EXAMPLES = "examples.parquet"
 DATA_FILES = (TRIALS, SCORES, EXAMPLES, COMPARISON)
 LATEST = "latest"
 
+_SEAL = "manifest_sha256"
+_CHANGED = "changed since the run was finished"
+_CHANGED_HINT = "run the experiment again, or restore the file"
 _T = TypeVar("_T")
 
 
@@ -63,53 +69,58 @@ def write_run(
     """Write a whole run into `folder`, the manifest last; returns the finished manifest.
 
     `renderings` are further texts by file name (see `write_atomically`). They can be made anew at
-    any time, so their hashes are not kept.
+    any time, so their hashes are not kept. `latest` moves to a whole run of one experiment, not to
+    a partial one or to a comparison of runs.
     """
     tables.write_trials(folder / TRIALS, run.run_id, run.records)
     scores.write_scores(folder / SCORES, run.scores)
     tables.write_examples(folder / EXAMPLES, run.examples)
-    files.write_json(folder / COMPARISON, run.comparison.model_dump(mode="json"))
+    write_json(folder / COMPARISON, run.comparison.model_dump(mode="json"))
     for name, text in renderings.items():
-        files.write_atomically(folder / name, text)
+        write_atomically(folder / name, text)
     manifest = finish(folder, run.manifest)
-    _point_latest_at(folder)
+    if not manifest.get("partial") and "compared_runs" not in manifest:
+        _point_latest_at(folder)
     return manifest
 
 
 def finish(folder: Path, manifest: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Seal `folder`: hash its data files and write the manifest, atomically and last."""
     for name in DATA_FILES:
-        files.sync(folder / name)
+        sync(folder / name)
     finished = {
         "format": FORMAT,
         **manifest,
-        "files": {name: files.sha256(folder / name) for name in DATA_FILES},
+        "files": {name: sha256(folder / name) for name in DATA_FILES},
     }
-    files.write_json(folder / MANIFEST, finished)
-    return finished
+    sealed = {**finished, _SEAL: _seal(json.loads(json_text(finished)))}
+    write_json(folder / MANIFEST, sealed)
+    return sealed
 
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Write `verdict.json`; a later gate replaces it."""
-    files.write_json(folder / VERDICT, verdict.model_dump(mode="json"))
+    write_json(folder / VERDICT, verdict.model_dump(mode="json"))
 
 
 def load_manifest(folder: Path) -> dict[str, JsonValue]:
     """The manifest of a finished run.
 
     Raises:
-        InputError: if `folder` is not a finished run, or its data files are not those it had
-            when it was finished.
+        InputError: if `folder` is not a finished run, or its manifest or data files are not
+            those it had when it was finished.
     """
     path = folder / MANIFEST
     if not path.is_file():
         hint = "its run was stopped before the end; run it again, and delete this folder"
         raise InputError(Problem(str(folder), f"not a finished run: it has no {MANIFEST}", hint))
-    manifest = _read(path, _json)
+    manifest, is_sealed = _read(path, _manifest)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         hint = "it was written by another version of harness"
         raise InputError(Problem(str(path), f"its format is {found!r}, not {FORMAT!r}", hint))
+    if not is_sealed:
+        raise InputError(Problem(str(path), _CHANGED, _CHANGED_HINT))
     _check_files(folder, manifest)
     return manifest
 
@@ -142,6 +153,11 @@ def load_comparison(folder: Path) -> Comparison:
     return _read(folder / COMPARISON, _comparison)
 
 
+def _seal(manifest: Mapping[str, JsonValue]) -> str:
+    """The sha256 of a manifest's content, whatever the order and spacing of its file."""
+    return fingerprint({key: value for key, value in manifest.items() if key != _SEAL})
+
+
 def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     expected = manifest.get("files")
     expected = expected if isinstance(expected, dict) else {}
@@ -150,9 +166,8 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
         path = folder / name
         if not path.is_file():
             problems.append(Problem(str(path), "missing from a finished run"))
-        elif files.sha256(path) != expected.get(name):
-            hint = "run the experiment again, or restore the file"
-            problems.append(Problem(str(path), "changed since the run was finished", hint))
+        elif sha256(path) != expected.get(name):
+            problems.append(Problem(str(path), _CHANGED, _CHANGED_HINT))
     if problems:
         raise InputError(problems)
 
@@ -160,20 +175,23 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 def _read(path: Path, reader: Callable[[Path], _T]) -> _T:
     """`reader(path)`, with whatever a damaged file can raise as an `InputError`.
 
-    A file can only get here unharmed or forged: its hash is that of the manifest, except for
-    the manifest itself and the verdict. So the reasons are many and one sentence is enough.
+    A data file can only get here unharmed or forged: its hash is that of the manifest. So the
+    reasons are many and one sentence is enough.
     """
     import pyarrow as pa
 
     try:
         return reader(path)
     except (ValueError, KeyError, TypeError, RecursionError, pa.ArrowException) as error:
-        what = f"cannot be read: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        first_line, *_ = (*str(error).splitlines(), "")
+        what = f"cannot be read: {type(error).__name__}: {first_line[:200]}".removesuffix(": ")
         raise InputError(Problem(str(path), what)) from error
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_bytes())
+def _manifest(path: Path) -> tuple[Any, bool]:
+    """What the file holds, and whether its seal is that of its content."""
+    document = json.loads(path.read_bytes())
+    return document, isinstance(document, dict) and document.get(_SEAL) == _seal(document)
 
 
 def _comparison(path: Path) -> Comparison:
@@ -196,6 +214,6 @@ def _point_latest_at(folder: Path) -> None:
     try:
         temporary.symlink_to(folder.name, target_is_directory=True)
     except (OSError, NotImplementedError):
-        files.write_atomically(latest, folder.name + "\n")
+        write_atomically(latest, folder.name + "\n")
         return
     temporary.replace(latest)

@@ -7,7 +7,7 @@ metric (its direction, its bounds, its classes), stand in the file's metadata: `
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from harness.core.score import (
 from harness.storage.text import json_text, utf8
 
 _META = b"harness.scores"
+_KINDS_OF_REASON = (Unscored("no score"), Unscored("does not apply", applicable=False))
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -45,13 +46,18 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_scores(path: Path, table: ScoreTable, *, explanations: bool = True) -> None:
-    """Write `table`; without `explanations` for a baseline, because they can quote answers."""
+def write_scores(path: Path, table: ScoreTable, *, texts: bool = True) -> None:
+    """Write `table`.
+
+    Without `texts` (for a baseline) explanations are left out, and reasons say only whether the
+    metric applies, because both can quote answers.
+    """
+    table = table if texts else _without_texts(table)
     schema = _SCHEMA.with_metadata({_META: json_text(_axes(table)).encode()})
     axes = _axis_columns(table)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for scores in table.metrics:
-            columns = {**axes, **_metric_columns(scores, explanations=explanations)}
+            columns = {**axes, **_metric_columns(scores)}
             arrays = [columns[name] for name in schema.names]
             rows = pa.Table.from_arrays(arrays, schema=schema)
             writer.write_table(rows, row_group_size=max(1, len(rows)))
@@ -102,7 +108,7 @@ def _axis_columns(table: ScoreTable) -> dict[str, Any]:
     }
 
 
-def _metric_columns(scores: MetricScores, *, explanations: bool) -> dict[str, Any]:
+def _metric_columns(scores: MetricScores) -> dict[str, Any]:
     reason = scores.reason.ravel()
     n_rows = len(reason)
     unclassed = np.full(n_rows, -1, dtype=np.int32)
@@ -116,11 +122,28 @@ def _metric_columns(scores: MetricScores, *, explanations: bool) -> dict[str, An
         "applicable": pa.array(scores.applicable.ravel()),
         "expected": _names(expected, scores.labels),
         "predicted": _names(predicted, scores.labels),
-        "explanation": _explanations(scores) if explanations else pa.nulls(n_rows, pa.string()),
+        "explanation": _explanations(scores),
     }
 
 
+def _without_texts(table: ScoreTable) -> ScoreTable:
+    metrics = tuple(
+        replace(
+            scores,
+            reason=np.where(scores.reason == 0, 0, np.where(scores.applicable, 1, 2)).astype(
+                np.int32
+            ),
+            reasons=_KINDS_OF_REASON,
+            explanation={},
+        )
+        for scores in table.metrics
+    )
+    return replace(table, metrics=metrics)
+
+
 def _explanations(scores: MetricScores) -> Any:
+    if not scores.explanation:
+        return pa.nulls(scores.value.size, pa.string())
     texts: list[str | None] = [None] * scores.value.size
     _, n_examples, n_repeats = scores.value.shape
     for (variant, example, repeat), text in scores.explanation.items():

@@ -68,9 +68,17 @@ _EXAMPLES = pa.schema(
     ]
 )
 PRIVATE_TRIAL_COLUMNS = frozenset(
-    {"error_message", "output_text", "output_json", "evidence_ids", "tool_calls", "metadata"}
+    {
+        "error_kind",
+        "error_message",
+        "output_text",
+        "output_json",
+        "evidence_ids",
+        "tool_calls",
+        "metadata",
+    }
 )
-"""What a baseline leaves out: everything that can quote an answer."""
+"""What a baseline leaves out: everything that can quote an answer or an error."""
 PRIVATE_EXAMPLE_COLUMNS = frozenset({"input", "target", "evidence", "tool_calls", "metadata"})
 """What a baseline leaves out: everything that can quote a question or its target."""
 
@@ -169,7 +177,7 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
     status = Status(row["status"])
     if status is not Status.OK:
         infrastructure = status is Status.INFRASTRUCTURE_FAILURE
-        return Failure(infrastructure, row["error_kind"], row["error_message"] or "")
+        return Failure(infrastructure, row["error_kind"] or "", row["error_message"] or "")
     json_, evidence = row["output_json"], row["evidence_ids"]
     return Answer(
         output=row["output_text"] if json_ is None else parse_or_none(json_),

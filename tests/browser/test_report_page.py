@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compared_runs import compared_run
 from reporting_fixtures import HOSTILE, Shape, hostile_run, make_run, verdict
 
 from harness.core.record import Answer
@@ -130,6 +131,21 @@ def test_the_scoreboard_needs_no_sideways_scroll(open_run: Open, name: str) -> N
     assert opened.page.evaluate(
         "document.querySelector('.board').scrollWidth <= document.querySelector('main').clientWidth"
     )
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 390])
+def test_names_of_usual_length_are_not_broken(open_run: Open, width: int) -> None:
+    names = ("keyword_rule_a", "section_lookup_b", "bm25_reranked_c")
+    opened = open_run(make_run(replace(FIVE, variants=names, rates=(0.5, 0.6, 0.7))), width=width)
+    opened.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    broken = opened.page.evaluate(
+        """[...document.querySelectorAll('.pairs bdi')].filter((e) => {
+             const range = document.createRange();
+             range.selectNodeContents(e);
+             return new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1;
+           }).map((e) => e.textContent)"""
+    )
+    assert broken == []
 
 
 def test_on_a_phone_every_figure_of_the_scoreboard_is_in_sight(open_run: Open) -> None:
@@ -257,6 +273,25 @@ def test_findings_add_up(open_run: Open) -> None:
     assert counts == [pair.wins, pair.losses, pair.ties, pair.n_missing]
 
 
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_every_pairs_counts_are_those_of_its_examples(open_run: Open, repeats: int) -> None:
+    run = compared_run(repeats=repeats)
+    opened = open_run(run)
+    variants = [v.id for v in run.comparison.variants]
+    metrics = [m.id for m in run.comparison.metrics]
+    slices = ["all", *(s.id for s in run.comparison.slices if s.id != "all")]
+    for pair in run.comparison.pairs:
+        a, b = variants.index(pair.candidate), variants.index(pair.baseline)
+        m, s = metrics.index(pair.metric), slices.index(pair.slice)
+        for find, n in (("win", pair.wins), ("tie", pair.ties), ("loss", pair.losses)):
+            opened.page.evaluate(f"location.hash = '#?a={a}&b={b}&m={m}&s={s}&f={find}'")
+            opened.until(
+                f"document.querySelector('#f-find').value === '{find}' && document.querySelector('#f-metric').value === '{m}'"
+                f" && document.querySelector('#f-slice').value === '{s}' && document.querySelector('#f-a').value === '{a}' && document.querySelector('#f-b').value === '{b}'"
+            )
+            assert opened.shown() == n, (pair, find)
+
+
 def test_search_reads_what_the_index_does_not_hold(open_run: Open) -> None:
     run = RUNS["two"]
     opened = open_run(run)
@@ -301,6 +336,21 @@ def test_an_example_opens_with_every_variant_side_by_side(open_run: Open) -> Non
     page.keyboard.press("Escape")
     opened.until("!document.querySelector('#detail').open")
     assert "x=3" not in page.evaluate("location.hash")
+
+
+def test_all_variants_stand_side_by_side_in_every_chunk(open_run: Open) -> None:
+    run = make_run(replace(FIVE, n=260, repeats=1))
+    opened = open_run(run)
+    page = opened.page
+    assert len(page.query_selector_all("[id^=chunk-]")) == 3
+    for number in (0, 99, 100, 199, 200, 259):
+        page.evaluate(f"location.hash = '#?x={number}'")
+        opened.until(f"document.querySelector('#d-title').textContent === 'ex-{number:05d}'")
+        sides = page.evaluate(
+            "[...document.querySelectorAll('.side')].map((e) => [e.getAttribute('aria-label'), e.querySelectorAll('.took').length, e.getBoundingClientRect().height > 0])"
+        )
+        assert sorted(sides) == [[name, 1, True] for name in sorted(FIVE.variants)]
+    assert opened.said == []
 
 
 TEXTS = (

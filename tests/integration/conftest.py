@@ -79,12 +79,13 @@ class Project:
             assert done.returncode == check, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
         """Start `harness` in the project and return at once."""
         return subprocess.Popen(
             [*HARNESS, *arguments],
             cwd=self.folder,
             env=self.environment(),
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -125,21 +126,6 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(frozen: Project, tmp_path: Path) -> Project:
     """A project of 40 examples, frozen, to change at will."""
     shutil.copytree(frozen.folder, tmp_path, dirs_exist_ok=True)
-    return Project(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def frozen_large(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A frozen project of many examples to copy."""
-    made = make_project(tmp_path_factory.mktemp("large"), n=10_000)
-    made.freeze()
-    return made
-
-
-@pytest.fixture
-def large_project(frozen_large: Project, tmp_path: Path) -> Project:
-    """A project whose run takes long enough to be stopped in the middle, frozen."""
-    shutil.copytree(frozen_large.folder, tmp_path, dirs_exist_ok=True)
     return Project(tmp_path)
 
 

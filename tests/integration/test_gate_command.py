@@ -10,6 +10,8 @@ import pytest
 
 KEEPS = "rules: [{metric: correct, margin: 0.05}]\n"
 BREAKS = "rules: [{metric: correct, floor: 0.99}]\n"
+POLICY = "rules: [{metric: correct, margin: 0.5}]\n"
+POLICY_FILE = "configs/gates/release.yaml"
 UNSURE = "rules: [{metric: correct, floor: 0.9}]\n"
 
 
@@ -105,6 +107,10 @@ def test_against_a_blessed_run(project: Any) -> None:
         assert json.loads(project.run(*gate, "--baseline", name, check=1).stdout) == worse
     within = json.loads(project.run(*gate).stdout)
     assert within["baseline"] == "old"
+    words = project.run(*gate[:-1], "--baseline", "released", check=1).stdout
+    assert words.startswith(f"new of run {current.name} against new of run {blessed.name}\n")
+    words = project.run(*gate[:-1]).stdout
+    assert words.startswith(f"new against old, both of run {current.name}\n")
     assert project.run("baseline", "save", "toy", "released", check=2).stdout == ""
     project.run("baseline", "save", "toy", "released", "--replace")
     project.run("baseline", "save", "toy", "../out", check=2)
@@ -124,7 +130,7 @@ def test_runs_of_different_sets_or_scorers_are_not_comparable(project: Any, comm
     project.run("run", "configs/toy.yaml")
     first, second = (folder.name for folder in project.runs())
     arguments = {
-        "gate": ("gate", second, "--baseline", first, "--policy", "configs/gates/release.yaml"),
+        "gate": ("gate", second, "--baseline", f"toy/{first}", "--policy", POLICY_FILE),
         "compare": ("compare", first, second),
     }
     done = project.run(*arguments[command], check=2)
@@ -153,4 +159,113 @@ def test_compare_puts_several_runs_side_by_side(project: Any) -> None:
     }
     assert means == {f"{first}:old": 0.75, "new": 0.9, f"{second}:old": 0.75, "third": 1.0}
     project.run("show", comparison["run_id"], "e00003")
-    project.run("gate", comparison["run_id"], "--policy", "configs/gates/release.yaml", check=2)
+    project.run("gate", comparison["run_id"], "--policy", POLICY_FILE, check=2)
+
+
+def test_compare_leaves_the_experiments_runs_alone(project: Any) -> None:
+    project.run("run", "configs/toy.yaml")
+    project.run("run", "configs/toy.yaml")
+    first, second = project.runs()
+    done = project.run("compare", str(first), str(second), "--json")
+    folder = project.folder / json.loads(done.stdout)["run"]
+    assert folder.parent == project.folder / "reports/toy-compared"
+    assert project.runs() == [first, second]
+    assert (first.parent / "latest").resolve() == second
+    assert folder.name in project.run("report", "toy-compared", check=2).stderr
+    project.run("report", folder.name)
+    copied = json.loads((folder / "manifest.json").read_text())["variants"][1]["origin"]
+    assert copied == {"run_id": first.name, "variant": "new"}
+
+
+def test_a_run_and_its_baseline_copy_are_not_compared(project: Any) -> None:
+    project.run("run", "configs/toy.yaml")
+    project.run("baseline", "save", "toy", "released")
+    (folder,) = project.runs()
+    refused = project.run("compare", "toy", "released", check=2).stderr
+    assert f"are the same run, {folder.name}" in refused
+    assert "reports/baselines/released" in refused
+    assert not project.runs("toy-compared")
+
+
+def test_a_gate_never_compares_a_system_with_itself(project: Any) -> None:
+    project.run("run", "configs/toy.yaml")
+    (folder,) = project.runs()
+    gate = ("gate", "toy", "--policy", POLICY_FILE, "--baseline")
+    for name in ("toy", folder.name, "latest"):
+        words = project.run(*gate, name, check=2).stderr
+        assert f"no baseline '{name}'" in words
+        assert "none is saved there" in words
+    for path in (str(folder), "reports/toy", "toy/latest", f"reports/toy/{folder.name}"):
+        words = project.run(*gate, path, check=2).stderr
+        assert f"new of run {folder.name} cannot be gated against itself" in words
+    project.run("baseline", "save", "toy", "released")
+    assert "against itself" in project.run(*gate, "released", check=2).stderr
+    assert "saved there: released" in project.run(*gate, "toy", check=2).stderr
+    assert not (folder / "verdict.json").exists()
+    project.write(POLICY_FILE, "baseline: old\n" + POLICY)
+    project.run(*gate, "released")
+
+    project.run("run", "configs/toy.yaml")
+    _, again = project.runs()
+    project.run("compare", str(folder), str(again))
+    (compared,) = project.runs("toy-compared")
+    project.write(POLICY_FILE, f"candidate: '{folder.name}:new'\nbaseline: new\n" + POLICY)
+    words = project.run("gate", str(compared), *gate[2:], "released", check=2).stderr
+    assert f"{folder.name}:new of run {folder.name} cannot be gated against itself" in words
+    project.write(POLICY_FILE, f"candidate: '{again.name}:new'\nbaseline: new\n" + POLICY)
+    project.run("gate", str(compared), *gate[2:], "released")
+
+
+@pytest.mark.parametrize("command", ["gate", "compare"])
+def test_a_scorer_is_what_it_does_not_what_it_is_called(project: Any, command: str) -> None:
+    """A schema file or a function that was edited makes two runs incomparable."""
+    project.write("scorers.py", "def right(example, output, record):\n    return output != ''\n")
+    project.write("configs/schema.json", '{"type": "string"}')
+    config = (
+        (project.folder / "configs/toy.yaml")
+        .read_text()
+        .replace(
+            "primary:",
+            "  - {id: shaped, use: json_schema, schema: schema.json}\n"
+            "  - {id: mine, use: python, call: 'scorers:right'}\n"
+            "primary:",
+        )
+    )
+    project.write("configs/toy.yaml", config)
+    project.run("run", "configs/toy.yaml")
+    project.write("scorers.py", "def right(example, output, record):\n    return output == ''\n")
+    project.write("configs/schema.json", '{"type": "number"}')
+    project.run("run", "configs/toy.yaml")
+    first, second = (f"toy/{folder.name}" for folder in project.runs())
+    arguments = {
+        "gate": ("gate", second, "--baseline", first, "--policy", POLICY_FILE),
+        "compare": ("compare", first, second),
+    }
+    words = project.run(*arguments[command], check=2).stderr
+    assert "their scorers (shaped, mine)" in words
+    project.write("configs/toy.yaml", config.replace("exact_match", "exact_match, normalise: []"))
+    project.run("run", "configs/toy.yaml")
+    third = f"toy/{project.runs()[-1].name}"
+    project.run("compare", second, third)  # the default written out is no difference
+
+
+def test_a_run_whose_manifest_was_edited_is_not_gated(project: Any) -> None:
+    project.run("run", "configs/toy.yaml", "--limit", "39")
+    (folder,) = project.runs()
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "partial": None}))
+    words = project.run("gate", str(folder), "--policy", POLICY_FILE, check=2).stderr
+    assert "manifest.json: changed since the run was finished" in words
+
+
+def test_failures_are_counted_by_kind(project: Any) -> None:
+    recording = project.folder / "recordings/new.jsonl"
+    rows = [json.loads(row) for row in recording.read_text().splitlines()]
+    for index, kind in ((3, "timeout"), (5, "timeout"), (7, "http_429")):
+        rows[index] = {"id": rows[index]["id"], "error": kind}
+    rows[9]["output"] = None
+    project.write("recordings/new.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    comparison = json.loads(project.run("run", "configs/toy.yaml", "--json").stdout)["comparison"]
+    kinds = {variant["id"]: variant["error_kinds"] for variant in comparison["variants"]}
+    assert kinds == {"old": {}, "new": {"timeout": 2, "http_429": 1, "no_answer": 1}}

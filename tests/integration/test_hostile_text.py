@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from harness.storage.export import export_run
+
 RED = "\x1b[31mred\x1b[0m"
 TITLE = "\x1b]0;owned\x07"
 BIDI = "\u202egnp.exe"
@@ -58,20 +60,25 @@ def test_problems_do_not_command_the_terminal(project: Any) -> None:
     assert "\x1b" not in unknown
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_a_spreadsheet_runs_no_formula(project: Any, tmp_path: Path, start: str) -> None:
-    text = f"{start}HYPERLINK(1)"
-    row = {"output": text, "latency_s": 0.5, "cost_usd": 0, "evidence": ["=x"]}
-    rows = [json.dumps({"id": f"e{i:05d}", **row}) + "\n" for i in range(40)]
-    project.write("recordings/new.jsonl", "".join(rows))
+FORMULAS = tuple(f"{start}HYPERLINK(1)" for start in "=+-@\t\r\n")
+
+
+def test_a_spreadsheet_runs_no_formula(project: Any, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"e{i:05d}", "output": FORMULAS[i % len(FORMULAS)], "latency_s": 0.5,
+         "cost_usd": 0, "evidence": ["=x"]}
+        for i in range(40)
+    ]  # fmt: skip
+    project.write("recordings/new.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     project.run("run", "configs/toy.yaml")
+    (folder,) = project.runs()
     for to in ("csv", "parquet"):
-        project.run("export", "toy", "--to", to, "--out", str(tmp_path / "out"))
+        export_run(folder, to, tmp_path / "out")
     with (tmp_path / "out/trials.csv").open(encoding="utf-8", newline="") as file:
         found = [row for row in csv.DictReader(file) if row["variant"] == "new"]
-    assert {row["output_text"] for row in found} == {f"'{text}"}
+    assert {row["output_text"] for row in found} == {f"'{text}" for text in FORMULAS}
     assert {row["evidence_ids"] for row in found} == {'["=x"]'}
     with (tmp_path / "out/pairs.csv").open(encoding="utf-8", newline="") as file:
         assert float(next(csv.DictReader(file))["diff"]) < 0
     table = pq.read_table(tmp_path / "out/trials.parquet").to_pylist()
-    assert {row["output_text"] for row in table if row["variant"] == "new"} == {text}
+    assert {row["output_text"] for row in table if row["variant"] == "new"} == set(FORMULAS)

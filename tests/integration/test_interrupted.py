@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,31 @@ import pytest
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
+WAITS = """
+import sys
+
+def wait(example, output, record):
+    print("scoring", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+    return 1
+"""
+
+
+@pytest.fixture
+def waiting(project: Any) -> Any:
+    """A project whose first score waits for a line on stdin."""
+    project.write("waits.py", WAITS)
+    config = (project.folder / "configs/toy.yaml").read_text()
+    scorer = "{id: correct, use: exact_match}"
+    config = config.replace(scorer, "{id: correct, use: python, call: 'waits:wait'}")
+    project.write("configs/toy.yaml", config)
+    return project
+
+
 def stopped_in_the_middle(project: Any, with_signal: int) -> tuple[int, str, Path]:
-    """Start a run, send it a signal once its folder is there; its code, words and folder."""
-    process = project.start("run", "configs/toy.yaml")
-    deadline = time.monotonic() + 100
-    while not project.runs():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
+    """Start a run, send it a signal while it scores; its code, words and folder."""
+    process = project.start("run", "configs/toy.yaml", stdin=subprocess.PIPE)
+    assert process.stderr.readline() == b"scoring\n"
     (folder,) = project.runs()
     assert not (folder / "manifest.json").exists()
     process.send_signal(with_signal)
@@ -29,8 +46,8 @@ def stopped_in_the_middle(project: Any, with_signal: int) -> tuple[int, str, Pat
 
 
 @posix
-def test_a_killed_run_is_never_mistaken_for_a_finished_one(large_project: Any) -> None:
-    project = large_project
+def test_a_killed_run_is_never_mistaken_for_a_finished_one(waiting: Any) -> None:
+    project = waiting
     code, _, folder = stopped_in_the_middle(project, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert not (folder.parent / "latest").exists()
@@ -48,8 +65,8 @@ def test_a_killed_run_is_never_mistaken_for_a_finished_one(large_project: Any) -
 
 
 @posix
-def test_ctrl_c_ends_a_run_cleanly(large_project: Any) -> None:
-    code, words, folder = stopped_in_the_middle(large_project, signal.SIGINT)
+def test_ctrl_c_ends_a_run_cleanly(waiting: Any) -> None:
+    code, words, folder = stopped_in_the_middle(waiting, signal.SIGINT)
     assert code == 3
     assert "interrupted" in words
     assert "Traceback" not in words

@@ -44,7 +44,7 @@ def test_the_five_minutes_work(tmp_path: Path) -> None:
 
     assert list(codes) == ["freeze", "check", "run", "gate"]
     assert codes["freeze"] == codes["check"] == codes["run"] == 0
-    assert codes["gate"] in {0, 1, 4}
+    assert codes["gate"] == 0
 
 
 def test_the_notebook_lines_work(tmp_path: Path) -> None:

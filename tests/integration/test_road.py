@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import xml.etree.ElementTree as ET
@@ -57,7 +58,11 @@ def test_a_manifest_pins_what_ran(finished: Any) -> None:
     assert len(manifest["evalset"]["sha256"]) == 64
     assert [variant["id"] for variant in manifest["variants"]] == ["old", "new"]
     assert manifest["variants"][0]["recorded"] == "recordings/old.jsonl"
-    assert manifest["scorers"] == [{"id": "correct", "use": "exact_match", "options": {}}]
+    (scorer,) = manifest["scorers"]
+    assert (scorer["id"], scorer["use"], scorer["options"]) == ("correct", "exact_match", {})
+    assert len(scorer["sha256"]) == len(manifest["scorers_sha256"]) == 64
+    recorded = (finished.folder / "recordings/old.jsonl").read_bytes()
+    assert manifest["variants"][0]["recorded_sha256"] == hashlib.sha256(recorded).hexdigest()
     assert {"python", "harness", "numpy", "scipy"} <= set(manifest["versions"])
     assert manifest["partial"] is None
     assert manifest["started"] <= manifest["finished"]
@@ -102,8 +107,10 @@ def test_a_limited_run_is_marked_and_never_gated_or_blessed(project: Any) -> Non
     assert any("partial" in text for text in comparison["warnings"])
     assert "partial" in done.stderr
     policy = "configs/gates/release.yaml"
-    assert "partial" in project.run("gate", "toy", "--policy", policy, check=2).stderr
-    assert "partial" in project.run("baseline", "save", "toy", "b", check=2).stderr
+    (partial,) = (folder.name for folder in project.runs())
+    assert "is partial" in project.run("gate", partial, "--policy", policy, check=2).stderr
+    assert "a partial run" in project.run("baseline", "save", partial, "b", check=2).stderr
+    assert partial in project.run("report", "toy", check=2).stderr
 
 
 def test_the_order_of_records_changes_nothing(project: Any) -> None:

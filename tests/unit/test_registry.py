@@ -9,7 +9,13 @@ from pydantic import BaseModel
 
 from harness.config.experiment import ScorerSpec, load_experiment
 from harness.errors import InputError
-from harness.registry import SCORERS, build_scorers, find_scorer, scorer_problems
+from harness.registry import (
+    SCORERS,
+    build_scorers,
+    find_scorer,
+    scorer_fingerprint,
+    scorer_problems,
+)
 
 HEAD = "name: x\nevalset: set\nbaseline: a\nvariants: [{id: a, recorded: a.jsonl}]\n"
 
@@ -107,6 +113,85 @@ def test_an_installed_package_brings_a_scorer(monkeypatch: pytest.MonkeyPatch) -
         assert problem.hint == "did you mean 'limit'?"
     finally:
         sys.modules.pop("brings", None)
+
+
+def test_paths_among_options_are_as_in_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("shapes").mkdir()
+    Path("shapes/s.json").write_text('{"type": "array"}')
+    entry = "- {id: a, use: json_schema, schema: '${HARNESS_SHAPES}/s.json'}\n"
+    (problem,) = scorer_problems(specs(entry))
+    assert problem.where == "x.yaml:7:37"
+    assert "uses ${HARNESS_SHAPES}, which is not set" in problem.what
+    monkeypatch.setenv("HARNESS_SHAPES", "shapes")
+    (scorer,) = build_scorers(specs(entry))
+    assert scorer.json_schema == {"type": "array"}  # type: ignore[attr-defined]
+    (problem,) = scorer_problems(specs(entry.replace("${HARNESS_SHAPES}/s", "/dev/zero")))
+    assert "/dev/zero" in problem.what
+    (problem,) = scorer_problems(specs("- {id: a, use: json_schema, schema: /dev/zero}\n"))
+    assert problem.what.endswith("cannot read the schema '/dev/zero': is not a regular file")
+
+
+def test_numbers_among_options_are_numbers() -> None:
+    found = scorer_problems(
+        specs("""\
+            - {id: a, use: numeric_match, abs_tolerance: "5"}
+            - {id: b, use: field, path: x, lower: true}
+            - {id: c, use: retrieval, k: [true]}
+            - {id: d, use: regex, pattern: x, timeout_s: "1"}
+            - {id: e, use: json_fields, fields: {x: {tolerance: true}}}
+            - {id: f, use: python, call: "math:sqrt", upper: "2"}
+            """)
+    )
+    assert [problem.what.partition(" must")[0] for problem in found] == [
+        "scorers[0].abs_tolerance", "scorers[1].lower", "scorers[2].k[0]", "scorers[3].timeout_s",
+        "scorers[4].fields.x.tolerance", "scorers[5].upper",
+    ]  # fmt: skip
+
+
+def prints(scorers: str) -> list[str]:
+    return [scorer_fingerprint(scorer) for scorer in build_scorers(specs(scorers))]
+
+
+def test_a_fingerprint_follows_all_that_the_figures_depend_on() -> None:
+    first, *others = prints("""\
+        - {id: a, use: exact_match}
+        - {id: b, use: exact_match}
+        - {id: c, use: exact_match, normalise: [lower]}
+        - {id: d, use: token_f1}
+        """)
+    (same,) = prints("- {use: exact_match, normalise: [], where: {}, id: a}\n")
+    assert same == first
+    assert len({first, *others}) == 4
+    (one,) = prints("- {id: a, use: exact_match, where: {input.x: 1, input.y: 2}}\n")
+    (other,) = prints("- {id: a, use: exact_match, where: {input.y: 2, input.x: 1}}\n")
+    assert one == other
+
+
+def test_a_fingerprint_follows_the_content_of_a_schema_not_its_name() -> None:
+    entry = "- {id: a, use: json_schema, schema: s.json}\n"
+    found = []
+    for content in ('{"type": "array"}', '{ "type":"array" }', '{"type": "object"}'):
+        Path("s.json").write_text(content)
+        found += prints(entry)
+    Path("s.json").rename("t.json")
+    found += prints(entry.replace("s.json", "t.json"))
+    assert found[0] == found[1]
+    assert found[2] == found[3] != found[0]
+
+
+def test_a_fingerprint_follows_the_source_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("shown_of_a_test.py").write_text("from hidden_of_a_test import number\n")
+    found = []
+    try:
+        for body in ("return 1", "return 1", "return 0.5"):
+            Path("hidden_of_a_test.py").write_text(f"def number(*_):\n    {body}\n")
+            found += prints("- {id: a, use: python, call: 'shown_of_a_test:number'}\n")
+    finally:
+        for name in ("shown_of_a_test", "hidden_of_a_test"):
+            sys.modules.pop(name, None)
+    assert found[0] == found[1] != found[2]
+    assert prints("- {id: a, use: python, call: 'math:sqrt'}\n")
 
 
 @pytest.mark.parametrize(

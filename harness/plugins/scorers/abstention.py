@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -112,6 +112,11 @@ class Abstention(ScorerModel):
                 description="Of the examples that it should answer, the share where it abstains",
             ),
         )
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Both decisions, expected anywhere or not (see `harness.ports.Scorer`)."""
+        return frozenset(get_args(Decision))
 
     def gold(self, example: Example) -> Decision | Unscored:
         """What the right decision is."""

@@ -21,7 +21,7 @@ from harness.plugins.text import quote
 _BRACKETS = re.compile(r"\[([^\[\]\n]{1,500})\](?!\()")
 _SEPARATOR = re.compile(r"[,;]")
 _IDENTIFIER = re.compile(r"(?=.*[\d#])[\w.:/#@-]+")
-_NOT_GIVEN = Unscored("neither the recording nor the example says which evidence was given")
+_NOT_GIVEN = Unscored("the recording does not say which evidence was given")
 _NO_GOLD = Unscored("the example names no evidence", applicable=False)
 
 
@@ -105,8 +105,6 @@ class Citation(ScorerModel):
 
     def _citations(self, example: Example, output: JsonValue, record: Record) -> _Citations:
         given = record.outcome.evidence if isinstance(record.outcome, Answer) else None
-        if given is None:
-            given = example.evidence
         known = frozenset(given) if given is not None else None
         if isinstance(output, list):
             cited = [as_text(item).strip() for item in output]

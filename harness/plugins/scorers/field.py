@@ -9,6 +9,7 @@ from functools import cached_property
 from pydantic import Field as Option
 from pydantic import model_validator
 
+from harness.core.options import Number
 from harness.core.record import Answer, Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import Absent, JsonValue, look_up
@@ -27,18 +28,18 @@ class Field(ScorerModel):
         description="A dotted path among the recording's further fields: `reward`, "
         "`published_scores.faithfulness`. To read the output itself, give output_field.",
     )
-    lower: float | None = Option(
+    lower: Number | None = Option(
         default=None, description="The least possible value: a failure's score."
     )
-    upper: float | None = Option(
+    upper: Number | None = Option(
         default=None,
         description="The greatest possible value: a failure's score where lower is better.",
     )
     higher_is_better: bool = Option(default=True, description="Which way is up.")
-    at_least: float | None = Option(
+    at_least: Number | None = Option(
         default=None, description="Score 1 if the number is at least this, else 0."
     )
-    at_most: float | None = Option(
+    at_most: Number | None = Option(
         default=None, description="Score 1 if the number is at most this, else 0."
     )
 

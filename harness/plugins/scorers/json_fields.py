@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.core.example import Example
+from harness.core.options import Number
 from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, Absent, JsonValue, look_up
 from harness.plugins.base import RIGHT, TargetScorer
-from harness.plugins.json_text import is_number, parse_json, same_json
+from harness.plugins.json_text import is_number, parse_output, same_json
 from harness.plugins.numbers import as_number
 from harness.plugins.text import Normalisation, got_expected, normalise, quote
 
@@ -32,7 +33,7 @@ class FieldRule(BaseModel):
     normalise: tuple[Normalisation, ...] = Field(
         default=(), description="What is done to texts before they are compared."
     )
-    tolerance: Annotated[float, Field(ge=0)] = Field(
+    tolerance: Annotated[Number, Field(ge=0)] = Field(
         default=0.0, description="Largest difference of numbers that still counts as equal."
     )
 
@@ -94,7 +95,7 @@ class JsonFields(TargetScorer):
         """A field that the output lacks is wrong."""
         if isinstance(output, str):
             try:
-                output = parse_json(output, allow_fence=self.allow_fence)
+                output = parse_output(output, allow_fence=self.allow_fence)
             except ValueError as error:
                 return self.fail(gold, f"not JSON: {error}")
         wrong = {}

@@ -11,19 +11,22 @@ from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from harness.core.record import Record
 from harness.core.score import ScoreOutcome
-from harness.core.values import JsonValue
+from harness.core.values import JsonValue, encodable, parse_json
 from harness.plugins.base import ScorerModel, right_or_wrong
-from harness.plugins.json_text import parse_json
-from harness.plugins.text import encodable
+from harness.plugins.json_text import parse_output
 
 
 def _load(schema: Any, info: ValidationInfo) -> Any:
     """A path becomes the schema in that file, so that the scorer holds all it depends on."""
     if not isinstance(schema, str):
         return schema
-    folder = (info.context or {}).get("folder", "")
+    context = info.context or {}
+    find_file = context.get("find_file", Path(context.get("folder", "")).joinpath)
     try:
-        return parse_json((Path(folder) / schema).read_text(encoding="utf-8"))
+        path: Path = find_file(schema)
+        if not path.is_file():  # reading a pipe or a device may never end
+            raise ValueError("it is not a file")
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the schema {schema!r}: {error}") from None
 
@@ -52,7 +55,7 @@ class JsonSchema(ScorerModel):
         """Wrong outputs are explained by the first thing that the schema refuses."""
         if isinstance(output, str):
             try:
-                output = parse_json(output, allow_fence=self.allow_fence)
+                output = parse_output(output, allow_fence=self.allow_fence)
             except ValueError as error:
                 return right_or_wrong(self.id, f"not JSON: {error}")
         return right_or_wrong(self.id, self._refusal(output))

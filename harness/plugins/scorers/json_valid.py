@@ -10,7 +10,7 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome
 from harness.core.values import JsonValue
 from harness.plugins.base import ScorerModel, right_or_wrong
-from harness.plugins.json_text import parse_json
+from harness.plugins.json_text import parse_output
 
 
 class JsonValid(ScorerModel):
@@ -24,7 +24,7 @@ class JsonValid(ScorerModel):
         """An output that was recorded as a JSON value other than a text is valid."""
         if isinstance(output, str):
             try:
-                parse_json(output, allow_fence=self.allow_fence)
+                parse_output(output, allow_fence=self.allow_fence)
             except ValueError as error:
                 return right_or_wrong(self.id, f"not JSON: {error}")
         return right_or_wrong(self.id, None)

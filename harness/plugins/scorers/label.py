@@ -29,7 +29,8 @@ class Label(TargetScorer):
 
     labels: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         default=None,
-        description="All classes there are. An output that is none of them becomes `(other)`.",
+        description="All classes there are; by default, those that any example expects. An output "
+        "that is none of them counts as `(other)`.",
     )
     normalise: tuple[Normalisation, ...] = Field(
         default=("strip",), description="What is done to output, target and labels."
@@ -43,20 +44,27 @@ class Label(TargetScorer):
             Metric(
                 f"{self.id}.macro_f1",
                 aggregate=Aggregate.MACRO_F1,
-                description="Mean over classes of F1",
+                description="Mean of F1 over the classes that are expected",
             ),
         )
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes known in advance (see `harness.ports.Scorer`)."""
+        return frozenset(map(class_name, self._known))
+
     def gold(self, example: Example) -> str | Unscored:
-        """The example's class."""
+        """The example's class; missing where it is none of `labels`, which is the set's mistake."""
         target = self.target_of(example)
-        return target if isinstance(target, Unscored) else self._class(target)
+        if isinstance(target, Unscored):
+            return target
+        expected = self._class(target)
+        if self.labels is not None and expected not in self._known:
+            return Unscored(f"the target {class_name(expected)!r} is none of the labels")
+        return expected
 
     def judge(self, gold: str, output: JsonValue, record: Record) -> Mapping[str, ScoreOutcome]:
         """Right if both are the same class."""
-        if self.labels is not None and gold not in self._known:
-            missing = Unscored(f"the target {class_name(gold)!r} is none of the labels")
-            return {metric.id: missing for metric in self.metrics}
         found = self._class(output)
         wrong = "" if found == gold else got_expected(output, gold)
         if self.labels is not None and found not in self._known:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from harness.core.example import Example
+from harness.core.options import Number
 from harness.core.record import Record
 from harness.core.score import ScoreOutcome, Unscored
 from harness.core.values import JsonValue
@@ -33,10 +34,10 @@ class NumericMatch(LiteralTargetScorer):
     percent: Percent = Field(
         default="as_is", description="`45%` is 45 (`as_is`) or 0.45 (`fraction`)."
     )
-    abs_tolerance: Annotated[float, Field(ge=0)] = Field(
+    abs_tolerance: Annotated[Number, Field(ge=0)] = Field(
         default=0.0, description="Largest difference that still counts as equal."
     )
-    rel_tolerance: Annotated[float, Field(ge=0)] = Field(
+    rel_tolerance: Annotated[Number, Field(ge=0)] = Field(
         default=0.0, description="The same as a share of the target."
     )
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from harness.core.example import Example
+from harness.core.options import Number
 from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue
+from harness.files import sha256
 from harness.plugins.base import ScorerModel
 from harness.plugins.text import quote
 
@@ -30,10 +34,10 @@ class Python(ScorerModel):
     parts: tuple[Annotated[str, Field(pattern=r"^[\w.@-]+$")], ...] = Field(
         default=(), description="Names of the figures that the function returns, if several."
     )
-    lower: float | None = Field(
+    lower: Number | None = Field(
         default=0.0, description="The least possible value: a failure's score. Null: unbounded."
     )
-    upper: float | None = Field(
+    upper: Number | None = Field(
         default=1.0,
         description="The greatest possible value: a failure's score where lower is better.",
     )
@@ -50,6 +54,14 @@ class Python(ScorerModel):
             raise ValueError("a binary figure lies between 0 and 1: leave out lower and upper")
         _ = self._function
         return self
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The sha256 of source files by module: the one named, and the one that defines it."""
+        module_name = self.call.partition(":")[0]
+        names = {module_name, getattr(self._function, "__module__", None) or module_name}
+        files = {name: getattr(sys.modules.get(name), "__file__", None) for name in names}
+        return {name: sha256(Path(file)) for name, file in files.items() if file}
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

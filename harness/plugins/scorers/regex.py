@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from harness.core.example import Example
+from harness.core.options import Number, Whole
 from harness.core.record import Record
 from harness.core.score import ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
@@ -23,13 +24,13 @@ class Regex(LiteralTargetScorer):
     pattern: Pattern = Field(description="A regular expression (Python syntax, `regex` package).")
     flags: tuple[Flag, ...] = Field(default=(), description="Flags for the pattern.")
     full: bool = Field(default=False, description="The pattern must match the whole output.")
-    group: int | str | None = Field(
+    group: Whole | str | None = Field(
         default=None, description="Compare this group of the first match with the target."
     )
     normalise: tuple[Normalisation, ...] = Field(
         default=(), description="What is done to the group and the target before comparison."
     )
-    timeout_s: float = Field(
+    timeout_s: Number = Field(
         default=TIMEOUT_S, gt=0, le=60, description="Give up on an output after this time."
     )
 

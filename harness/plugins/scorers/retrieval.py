@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from harness.core.example import Example
+from harness.core.options import Whole
 from harness.core.record import Answer, Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
@@ -41,7 +42,7 @@ _NO_RELEVANT = Unscored("the example names no relevant evidence", applicable=Fal
 class Retrieval(TargetScorer):
     """How well the retrieved evidence, in rank order, covers the relevant evidence."""
 
-    k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = Field(
+    k: Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Field(min_length=1)] = Field(
         default=(1, 5), description="The ranks at which the measures in @k are cut."
     )
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = Field(

@@ -13,15 +13,15 @@ from pydantic import Field
 from harness.core.example import Example
 from harness.core.record import Answer, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
-from harness.core.values import JsonValue, ToolCall
+from harness.core.values import ToolCall, tool_call
 from harness.plugins.base import TargetScorer, Unreadable
-from harness.plugins.json_text import json_key, parse_json
+from harness.plugins.json_text import json_key
 from harness.plugins.text import quote
 
 _NO_GOLD = Unscored("the example has no gold tool calls", applicable=False)
 _NO_CALLS = Unscored("the recording does not say which tools were called")
-_UNNAMED = ""
-"""The name of a call that cannot be read: it matches nothing, but it was made."""
+_UNREADABLE = ToolCall("", {})
+"""A call that names no tool: it matches nothing, but it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,9 @@ class ToolCalls(TargetScorer):
         return outcomes
 
     def _kept(self, calls: Iterable[Any]) -> list[ToolCall]:
-        read = (call if isinstance(call, ToolCall) else _call(call) for call in calls)
-        return [call for call in read if self.names is None or call.name in self.names]
+        read = (call if isinstance(call, ToolCall) else tool_call(call) for call in calls)
+        made = (call or _UNREADABLE for call in read)
+        return [call for call in made if self.names is None or call.name in self.names]
 
     def _key(self, call: ToolCall) -> Hashable:
         arguments = {
@@ -138,21 +139,6 @@ _SHARES = {
     "precision": "Of the calls made, those in the gold calls",
     "recall": "Of the gold calls, those made",
 }
-
-
-def _call(value: JsonValue) -> ToolCall:
-    """A recorded call; arguments may be an object or, as some providers send them, its text."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        return ToolCall(_UNNAMED, {})
-    arguments = value.get("arguments", {})
-    if isinstance(arguments, str):
-        try:
-            arguments = parse_json(arguments)
-        except ValueError:
-            arguments = {_UNNAMED: arguments}
-    if not isinstance(arguments, Mapping):
-        arguments = {} if arguments is None else {_UNNAMED: arguments}
-    return ToolCall(value["name"], arguments)
 
 
 def _listed(names: Counter[str]) -> str:

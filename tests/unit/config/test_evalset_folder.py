@@ -3,6 +3,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,23 @@ def test_a_changed_corpus_is_refused() -> None:
     assert "the corpus changed since the set was frozen" in problems(load_evalset)[0]
     (SET / "docs" / "loop").symlink_to("loop")
     assert "the corpus docs holds 'loop', which is a loop of" in problems(load_evalset)[0]
+
+
+def test_a_corpus_that_cannot_be_walked_is_refused() -> None:
+    write(ROWS, yaml="name: mini\ncorpus: docs\n")
+    (SET / "docs").mkdir()
+    (SET / "docs" / "a.md").write_text("text")
+    freeze_evalset(SET)
+    here = os.open(SET / "docs", os.O_RDONLY)
+    for _ in range(20):  # deeper than any path that the system accepts
+        os.mkdir("d" * 250, dir_fd=here)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    (found,) = problems()
+    assert found.startswith("mini/evalset.yaml:2:9: the corpus docs holds 'ddd")
+    assert found.endswith("which has too long a name")
 
 
 @pytest.mark.parametrize(
@@ -419,9 +437,14 @@ def test_a_saved_dataset_is_resolved_once() -> None:
     assert len(load_evalset(SET).examples) == 1
 
 
+def referring(reference: str) -> None:
+    SET.mkdir(exist_ok=True)
+    (SET / "evalset.yaml").write_text(f"name: mini\nexamples: {{dataset: {reference}}}\n")
+
+
 def test_a_local_file_can_be_a_dataset() -> None:
     Path("rows.csv").write_text("id,input\n007,x\n")
-    write([], yaml="name: mini\nexamples: {dataset: ../rows.csv}\n")
+    referring("../rows.csv")
     freeze_evalset(SET)
     assert load_evalset(SET).examples == (Example("007", "x"),)
     (SET / "evalset.yaml").write_text(
@@ -433,9 +456,55 @@ def test_a_local_file_can_be_a_dataset() -> None:
     ]
 
 
+def test_examples_written_by_hand_are_never_replaced() -> None:
+    Path("rows.csv").write_text("id,input\n007,x\n")
+    write(ROWS)
+    by_hand = (SET / "examples.jsonl").read_bytes()
+    freeze_evalset(SET)
+    referring("../rows.csv")
+    for _ in range(2):
+        assert problems() == [
+            "mini/examples.jsonl: examples.jsonl was not written by freezing, and the dataset would"
+            " replace it | move it away, or take it: no `dataset`"
+        ]
+        assert (SET / "examples.jsonl").read_bytes() == by_hand
+        (SET / "evalset.lock").unlink(missing_ok=True)
+
+
+def test_what_freezing_wrote_is_replaced_when_the_reference_changes() -> None:
+    Path("rows.csv").write_text("qid,input\n007,x\n")
+    Path("more.csv").write_text("id,input\n008,y\n")
+    referring("../rows.csv")
+    assert "the id is missing" in problems()[0]
+    referring("../rows.csv, fields: {id: qid}")  # what the first try left behind is no hindrance
+    freeze_evalset(SET)
+    referring("../more.csv")
+    freeze_evalset(SET)
+    assert load_evalset(SET).examples == (Example("008", "y"),)
+
+
+def test_keys_that_mean_nothing_for_a_local_dataset() -> None:
+    Path("rows.csv").write_text("id,input\n007,x\n")
+    referring("../rows.csv, split: train, revision: abc, config: en")
+    assert problems() == [
+        "mini/evalset.yaml:2:71: config is not used for a file | leave it out",
+        "mini/evalset.yaml:2:41: split is not used for a file | leave it out",
+        "mini/evalset.yaml:2:58: revision is not used for a file | leave it out",
+    ]
+    table = datasets.Dataset.from_list([{"id": "a", "input": "x"}])
+    datasets.DatasetDict({"dev": table}).save_to_disk("saved")
+    referring("../saved, split: dev, config: en")
+    assert problems() == [
+        "mini/evalset.yaml:2:51: config is not used for a local folder | leave it out"
+    ]
+    referring("../saved, split: dev")
+    freeze_evalset(SET)
+    assert load_evalset(SET).examples == (Example("a", "x"),)
+
+
 def test_a_dataset_that_cannot_be_had() -> None:
     Path("empty").mkdir()
-    write([], yaml="name: mini\nexamples: {dataset: ../empty}\n")
+    referring("../empty")
     (problem,) = problems()
     assert problem.startswith(
         "mini/evalset.yaml:2:11: the dataset '../empty' could not be resolved"

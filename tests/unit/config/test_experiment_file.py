@@ -7,10 +7,10 @@ from textwrap import dedent
 import pytest
 
 from harness.config.experiment import Experiment, ScorerSpec, check_primary, load_experiment
-from harness.config.gate import check_policy, load_gate_policy, read_policy
-from harness.config.variant import factor_table
-from harness.core.experiment import Analysis, PrimaryFigure
-from harness.core.policy import QualityRule
+from harness.config.gate import PolicyDocument, check_policy, check_sides, read_policy
+from harness.core.experiment import Analysis, PrimaryFigure, factor_table
+from harness.core.policy import GatePolicy, QualityRule
+from harness.core.score import Metric
 from harness.errors import InputError, Problem
 
 GOOD = """\
@@ -31,6 +31,9 @@ gate:
   rules:
     - {metric: correct, margin: 0.02}
 """
+
+
+RIGHT = {"right": Metric("right")}
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +169,16 @@ def test_every_problem_of_every_file_at_once() -> None:
         ("{metric: correct, margin: 0.02}", "{latency: p95}", "x.yaml:16:7: missing key 'max_ratio'"),
         ("{metric: correct, margin: 0.02}", "{latency: p95, max_ratio: -1}", "x.yaml:16:33: gate.rules[0].max_ratio must be greater than 0, not -1"),
         ("{metric: correct, margin: 0.02}", "{latency: p96, max_ratio: 2}", "x.yaml:16:17: gate.rules[0].latency must be 'p50' or 'p95', not 'p96'"),
+        ("margin: 0.02", "margin: true", "x.yaml:16:33: gate.rules[0].margin must be a number, not true"),
+        ("margin: 0.02", "margin: '5'", "x.yaml:16:33: gate.rules[0].margin must be a number, not '5' | write it without quotes"),
+        ("margin: 0.02", "floor: '0.5'", "x.yaml:16:32: gate.rules[0].floor must be a number, not '0.5'"),
+        ("margin: 0.02", "ceiling: false", "x.yaml:16:34: gate.rules[0].ceiling must be a number, not false"),
+        ("{metric: correct, margin: 0.02}", "{latency: p95, max_ratio: '2'}", "x.yaml:16:33: gate.rules[0].max_ratio must be a number"),
+        ("  rules:", "  confidence: '0.9'\n  rules:", "x.yaml:15:15: gate.confidence must be a number"),
+        ("  rules:", "  coverage: true\n  rules:", "x.yaml:15:13: gate.coverage must be a number"),
+        ("  rules:", "  candidate: bb\n  rules:", "x.yaml:15:14: there is no variant 'bb' | known: a, b"),
+        ("confidence: 0.9", "confidence: '0.9'", "x.yaml:13:26: statistics.confidence must be a number"),
+        ("coverage: 0.9", "coverage: true", "x.yaml:13:75: statistics.coverage must be a number, not true"),
         ("scorers:\n", "scorers: []\nx:\n", "x.yaml:10:10: scorers must not be empty"),
     ],
 )  # fmt: skip
@@ -236,8 +249,8 @@ def test_a_policy_in_a_file_of_its_own() -> None:
     text = GOOD.partition("gate:")[0] + "gate: policy.yaml\n"
     experiment = load(text)
     assert experiment.policy is not None
-    assert experiment.gate == load_gate_policy(Path("policy.yaml"))
-    assert [str(p) for p in check_policy(experiment.policy, ["right"], ["all", "steps=2"])] == [
+    assert experiment.gate == read_policy(Path("policy.yaml")).policy
+    assert [str(p) for p in check_policy(experiment.policy, RIGHT, ["all", "steps=2"])] == [
         "policy.yaml:2:14: there is no metric 'correct'\n  hint: known: right",
         "policy.yaml:3:41: there is no slice 'a=b'\n  hint: known: all, steps=2, steps=*",
     ]
@@ -259,6 +272,59 @@ def test_a_policy_in_a_file_of_its_own() -> None:
         Path("policy.yaml").write_text(content)
         with pytest.raises(InputError):
             read_policy(Path("policy.yaml"))
+
+
+def limits(rule: str, **bounds: float | None) -> list[str]:
+    Path("policy.yaml").write_text(f"rules:\n  - {{metric: m, {rule}}}\n")
+    metrics = {"m": Metric("m", **bounds)}  # type: ignore[arg-type]
+    found = check_policy(read_policy(Path("policy.yaml")), metrics, ["all"])
+    return [str(problem).replace("\n  hint:", " |") for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("margin: 1", "policy.yaml:2:25: a margin of 1 allows any loss | m lies between 0 and 1: 0.02 is two points"),
+        ("margin: 5", "policy.yaml:2:25: a margin of 5 allows any loss"),
+        ("floor: 60", "policy.yaml:2:24: a floor of 60 is never met"),
+        ("floor: 0", "policy.yaml:2:24: a floor of 0 is always met"),
+        ("floor: -1", "policy.yaml:2:24: a floor of -1 is always met"),
+        ("ceiling: 2", "policy.yaml:2:26: a ceiling of 2 is always met"),
+        ("ceiling: -0.1", "policy.yaml:2:26: a ceiling of -0.1 is never met"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_could_not_decide_anything_is_refused(rule: str, expected: str) -> None:
+    (found,) = limits(rule)
+    assert found.startswith(expected)
+
+
+def test_limits_are_in_the_metrics_own_unit() -> None:
+    for rule in ("margin: 0.999", "margin: 0", "floor: 1", "floor: 0.001", "ceiling: 0"):
+        assert limits(rule) == []
+    assert limits("margin: 5, floor: 60", upper=100.0) == []
+    assert limits("margin: 100", upper=100.0) == [
+        "policy.yaml:2:25: a margin of 100 allows any loss | m lies between 0 and 100"
+    ]
+    assert limits("margin: 1e9, floor: 7, ceiling: 9", lower=None, upper=None) == []
+    assert limits("margin: 7, ceiling: 9", upper=None) == []
+    assert len(limits("floor: -3", upper=None)) == 1
+
+
+def test_a_policy_without_a_file_is_checked_too() -> None:
+    policy = GatePolicy(
+        candidate="bb", baseline="c", rules=(QualityRule(metric="rigt", margin=0.1),)
+    )
+    document = PolicyDocument(policy)
+    assert [str(problem) for problem in check_policy(document, RIGHT, ["all"])] == [
+        "there is no metric 'rigt'\n  hint: did you mean 'right'?"
+    ]
+    assert check_sides(document) == []
+    assert check_sides(document, candidates=["bb"], baselines=["c"]) == []
+    found = check_sides(document, candidates=iter(["b"]), baselines=["abc"])
+    assert [problem.what for problem in found] == [
+        "there is no variant 'bb'", "there is no variant 'c'",
+    ]  # fmt: skip
+    assert [problem.where for problem in found] == ["", ""]
 
 
 def test_a_file_that_is_not_there() -> None:

@@ -120,6 +120,15 @@ def test_arguments_that_are_no_json_are_the_models_and_are_kept() -> None:
     )
 
 
+def test_calls_without_an_output_are_an_answer() -> None:
+    calls = [{"type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}]
+    for row in ({"output": None}, {}, {"output": None, "status": "ok"}):
+        assert one(**row, tool_calls=calls).outcome == Answer("", (ToolCall("f", {"x": 1}),))
+    assert one(output=None, tool_calls=[]).outcome == NO_ANSWER
+    failed = one(output=None, tool_calls=calls, status="system_failure").outcome
+    assert failed == Failure(infrastructure=False, error_kind="unspecified")
+
+
 def test_records_come_in_the_order_of_examples_and_repeats() -> None:
     rows = [{"id": key, "output": f"{key}{n}", "trial": n} for n in (3, 1) for key in "ba"]
     records = load(rows, "a", "b", repeats=2, repeat="trial")
@@ -168,11 +177,30 @@ def test_repeats_must_be_complete() -> None:
     ]
     (problem,) = problems(rows, "a", "b")
     assert problem.startswith("out.jsonl:3:1: repeat 1 is missing for 1 id: b | add a line")
-    assert problems([*rows, rows[1]], "a", "b")[0] == (
-        "out.jsonl:4:1: the id 'a', repeat 1, is already on line 2"
-    )
+    assert problems([*rows, rows[1]], "a", "b") == [
+        problem, "out.jsonl:4:1: the id 'a', repeat 1, is already on line 2",
+    ]  # fmt: skip
     assert problems(rows[:2], "a", repeats=4) == [
         "out.jsonl:1:1: the recording holds 2 repeats, the experiment says 4 | repeats: 2"
+    ]
+
+
+def test_gaps_in_the_repeats_are_told_with_everything_else() -> None:
+    rows = [
+        *({"id": key, "output": "x", "repeat": n} for key in "abcd" for n in (0, 1)),
+        {"id": "e", "output": "x", "repeat": 0},
+        {"id": "zz", "output": "x", "repeat": 7},
+    ]
+    rows[3] = {"id": "b", "output": "x", "repeat": 1, "latency_s": -1}
+    rows[5] = {**rows[4]}
+    del rows[7]
+    found = problems(rows, *"abcdef")
+    assert [problem.partition(" |")[0] for problem in found] == [
+        "out.jsonl:9:1: 1 id is not in the eval set 'mini': zz (line 9)",
+        "out.jsonl:1:1: 1 id is missing from the recording: f",
+        "out.jsonl:7:1: repeat 1 is missing for 2 ids: d, e",
+        "out.jsonl:4:1: latency_s must not be negative: -1",
+        "out.jsonl:6:1: the id 'c', repeat 0, is already on line 5",
     ]
 
 
@@ -182,11 +210,14 @@ def test_repeats_must_be_complete() -> None:
         ({"latency_s": -1}, "latency_s must not be negative: -1"),
         ({"latency_s": "1"}, "latency_s must be a number, not text"),
         ({"latency_s": True}, "latency_s must be a number, not true or false"),
-        ({"cost_usd": 10**399}, "cost_usd must be finite"),
         ({"repeat": "0"}, "repeat must be a whole number, not text"),
         ({"repeat": 0.5}, "repeat must be a whole number, not a number"),
         ({"usage": 3}, "usage must be an object, not a number"),
         ({"usage": {"prompt_tokens": -1}}, "usage.prompt_tokens must not be negative: -1"),
+        ({"usage": {"prompt_tokens": 2**63}}, "usage.prompt_tokens must be at most 9223372036854"),
+        ({"usage": {"output_tokens": 1e300}}, "usage.output_tokens must be at most 9223372036"),
+        ({"usage": {"cached_prompt_tokens": 10**300}}, "usage.cached_prompt_tokens must be at"),
+        ({"repeat": -(2**70)}, "repeat must be at most 9223372036854775807"),
         ({"usage": {"output_tokens": "3"}}, "usage.output_tokens must be a whole number, not text"),
         ({"evidence": {"a": 1}}, "evidence must be a list of ids, not an object"),
         ({"evidence": ["a", None]}, "evidence[1] must be text, not null"),
@@ -207,8 +238,13 @@ def test_a_wrong_value_is_told_with_its_line(row: Any, expected: str) -> None:
 
 
 def test_broken_lines_are_told_with_line_and_column() -> None:
-    rows = ['{"id": "a", "output": "x"}', '{"id": "b", "output": NaN}', '{"id": "c" "output": 1}']
+    rows = [
+        '{"id": "a", "output": "x", "cost_usd": 1' + 400 * "0" + "}",
+        '{"id": "b", "output": NaN}',
+        '{"id": "c" "output": 1}',
+    ]
     found = problems(rows, "a", "b", "c")
+    assert "out.jsonl:1:1: broken JSON: a number of 401 digits is out of range" in found
     assert "out.jsonl:2:1: broken JSON: NaN is not a finite number" in found
     assert "out.jsonl:3:12: broken JSON: Expecting ',' delimiter | one JSON object a line" in found
 
@@ -251,15 +287,13 @@ def test_parquet_recordings_are_read_like_json_lines() -> None:
 
 
 def test_the_fingerprint_follows_content_and_facts() -> None:
-    write([{"id": "a", "output": "x"}])
     known = RecordedVariant("v", FILE, {}, {"model": "m"}, "A label")
-    first = variant_facts(known)
+    first = variant_facts(known, "a" * 64)
     assert (first.id, first.facts, first.label) == ("v", {"model": "m"}, "A label")
-    assert variant_facts(known) == first
+    assert variant_facts(known, "a" * 64) == first
     other = RecordedVariant("v", FILE, {}, {"model": "n"}, "A label")
-    assert variant_facts(other).fingerprint != first.fingerprint
-    write([{"id": "a", "output": "y"}])
-    assert variant_facts(known).fingerprint != first.fingerprint
+    assert variant_facts(other, "a" * 64).fingerprint != first.fingerprint
+    assert variant_facts(known, "b" * 64).fingerprint != first.fingerprint
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

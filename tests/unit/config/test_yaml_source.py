@@ -98,6 +98,19 @@ def test_an_alias_bomb_is_refused_before_it_expands() -> None:
     assert problems == ["x.yaml:1:1: the document holds (or expands to) over 50000 values"]
 
 
+@pytest.mark.parametrize("core", ["{k: 1}", "{}"])
+def test_a_bomb_of_merges_is_refused_before_it_expands(core: str) -> None:
+    names = "abcdefghij"
+    lines = [f"a: &a {core}"]
+    lines += [
+        f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 10)}]}}"
+        for before, name in pairwise(names)
+    ]
+    source, problems = read("\n".join(lines))
+    assert source is None
+    assert problems == ["x.yaml:1:1: the document holds (or expands to) over 50000 values"]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -13,8 +13,10 @@ from reporting_fixtures import Shape, make_run, verdict
 from harness.core.comparison import Conclusion, PairEstimate
 from harness.core.run import RunData
 from harness.core.verdict import Outcome
+from harness.reporting import html, junit, markdown, terminal
 from harness.reporting.figures import Figures
 from harness.reporting.formats import MINUS
+from harness.reporting.notes import notes
 from harness.reporting.sentences import (
     conclude,
     gate_headline,
@@ -30,6 +32,7 @@ def pair(**changes: Any) -> PairEstimate:
     base = next(p for p in RUN.comparison.pairs if p.metric == "correct" and p.candidate == "b")
     usual = {
         "n": 1319,
+        "n_units": 1319,
         "n_missing": 0,
         "diff": 0.17361,
         "ci_low": 0.147,
@@ -84,7 +87,7 @@ def test_keep_says_what_would_settle_it() -> None:
 
 def test_keep_among_several_gives_a_reason_each() -> None:
     second = pair(candidate="c", diff=-0.05, ci_low=-0.08, ci_high=-0.02, finding="worse")
-    said = conclude(concluded("keep", "a", (pair(finding="too_few", n=8), second)))
+    said = conclude(concluded("keep", "a", (pair(finding="too_few", n=8, n_units=8), second)))
     assert said.sentence.startswith("Keep a. No other variant")
     assert said.reasons == (
         "b is 17.4 points better than a on correct, between 14.7 and 20.0: 8 examples, too few to tell.",
@@ -102,9 +105,9 @@ def test_trade_off() -> None:
 
 
 def test_incomplete_counts_what_is_missing() -> None:
-    said = conclude(concluded("incomplete", "a", (pair(n=90, n_missing=10),)))
+    said = conclude(concluded("incomplete", "a", (pair(coverage=0.9),)))
     assert said.badge == "No verdict"
-    assert "90 of 100 examples scored on both sides" in said.text
+    assert "90.0% of the trials scored on both sides" in said.text
 
 
 def test_single() -> None:
@@ -161,6 +164,105 @@ def test_no_guess_of_examples_where_nothing_is_known() -> None:
     assert more_needed(pair(finding="no_evidence", n=100, n_needed=400)) == 300
 
 
+def test_too_few_tells_clusters_from_examples() -> None:
+    figures = Figures(RUN.comparison)
+    clustered = pair(finding="too_few", n=1000, n_units=8)
+    assert pair_sentence(clustered, figures).endswith(
+        "between 14.7 and 20.0: too few independent examples to tell (8 clusters)"
+    )
+    assert pair_sentence(pair(finding="too_few", n=1, n_units=1), figures).endswith(
+        ": 1 example, too few to tell"
+    )
+
+
+THIN = {
+    "finding": "too_few",
+    "n_units": 1319,
+    "method": "undefined: a class has fewer than 10 examples",
+    "ci_low": None,
+    "ci_high": None,
+    "mde": None,
+    "p_value": None,
+    "p_adjusted": None,
+}
+BLANK = {**THIN, "method": "undefined: one side has nothing to count", "diff": None}
+
+
+def test_no_interval_is_said_with_its_reason() -> None:
+    figures = Figures(RUN.comparison)
+    assert pair_sentence(pair(**THIN), figures) == (
+        "b is 17.4 points better than a on correct: no interval, a class has fewer than 10 examples"
+    )
+    assert mark(pair(**THIN), 0.17).word == "no interval"
+    assert pair_sentence(pair(**BLANK), figures) == (
+        "b cannot be compared with a on correct: one side has nothing to count"
+    )
+    assert mark(pair(**BLANK), None).word == "undefined"
+
+
+@pytest.mark.parametrize("changes", [THIN, BLANK])
+def test_every_rendering_stands_a_pair_without_interval(changes: dict[str, Any]) -> None:
+    without: dict[str, Any] = {"ci_low": None, "ci_high": None, "method": changes["method"]}
+    blank = {"mean": None, "standard_error": None} if changes is BLANK else {}
+    comparison = RUN.comparison.model_copy(
+        update={
+            "pairs": tuple(p.model_copy(update=changes) for p in RUN.comparison.pairs),
+            "scores": tuple(
+                s.model_copy(update={**without, **blank}) for s in RUN.comparison.scores
+            ),
+        }
+    )
+    run = replace(RUN, comparison=comparison, verdict=verdict(RUN))
+    why = changes["method"].partition(": ")[2]
+    said = f"No interval for correct: {why}."
+    for render in (html.render, markdown.render, terminal.render):
+        text = render(run)
+        assert said in text
+        assert ("undefined" if changes is BLANK else "no interval") in text
+        assert "()" not in text.split("<script", 1)[0]
+        assert "[]" not in text.split("<script", 1)[0]
+    assert f"{why}." in junit.render(run)
+
+
+def noted(**changes: Any) -> list[str]:
+    pairs = tuple(
+        p.model_copy(update={"finding": "no_evidence", "n_units": 40}) for p in RUN.comparison.pairs
+    )
+    few = {"finding": "too_few", "n_units": 8}
+    pairs = tuple(
+        p.model_copy(update=few) if all(getattr(p, k) in v for k, v in changes.items()) else p
+        for p in pairs
+    )
+    found = notes(Figures(RUN.comparison.model_copy(update={"pairs": pairs})))
+    return [note for note in found if "independent" in note]
+
+
+def test_notes_tell_all_examples_from_a_slice() -> None:
+    assert noted(metric=["correct"]) == [
+        "Fewer than 10 independent examples in all carry correct: too few for a finding."
+    ]
+    assert noted(slice=["risk=high"]) == [
+        "1 slice has fewer than 10 independent examples on some metric: too few for a finding there."
+    ]
+    assert noted(slice=["risk=high", "rare=yes"])[0].startswith("2 slices have fewer than 10 ")
+    assert noted(metric=[]) == []
+
+
+def test_failures_by_kind() -> None:
+    variants = tuple(
+        v.model_copy(update={"error_kinds": {"timeout": 2, "no_output": 3} if v.id == "b" else {}})
+        for v in RUN.comparison.variants
+    )
+    found = notes(Figures(RUN.comparison.model_copy(update={"variants": variants})))
+    assert "Failures by kind: b no_output 3, timeout 2." in found
+
+
+def test_incomplete_where_a_primary_figure_applies_to_nothing() -> None:
+    assert conclude(concluded("incomplete", "a", ())).sentence == (
+        "No verdict: a primary figure has no example that it applies to."
+    )
+
+
 def gate(run: RunData, outcome: Outcome) -> str:
     return gate_headline(verdict(run, outcome)).text
 
@@ -173,6 +275,44 @@ def test_gate() -> None:
     assert gate(RUN, "inconclusive").startswith(
         "The gate cannot decide on b, which blocks: 1 of 3 rules inconclusive"
     )
+
+
+def ruled(outcome: Outcome, n_rules: int = 1) -> Any:
+    whole = verdict(RUN, outcome)
+    return whole.model_copy(update={"rules": whole.rules[-n_rules:]})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("pass", "The gate passes b: it keeps the one rule against a."),
+        ("fail", "The gate blocks b: the one rule is broken against a."),
+        (
+            "inconclusive",
+            "The gate cannot decide on b, which blocks: the one rule is inconclusive against a.",
+        ),
+    ],
+)
+def test_gate_of_one_rule(outcome: Outcome, said: str) -> None:
+    assert gate_headline(ruled(outcome)).sentence == said
+
+
+def test_every_rendering_of_the_gate_says_what_would_settle_it() -> None:
+    run = replace(RUN, verdict=ruled("inconclusive"))
+    said = "about 840 more examples would settle it"
+    assert f"- p95: {said}" in terminal.render_gate(run)
+    assert f"| p95 | ? inconclusive, {said} |" in markdown.render(run)
+    assert f'<a class="term" href="#g-needed">{said}</a>' in html.render(run)
+    assert said in junit.render(run)
+
+
+def test_nothing_would_settle_a_rule_that_is_decided_or_hopeless() -> None:
+    (rule,) = ruled("inconclusive").rules
+    for changes in ({"outcome": "pass"}, {"n_needed": None}, {"n_needed": 10**9}):
+        settled = ruled("inconclusive").model_copy(
+            update={"rules": (rule.model_copy(update=changes),)}
+        )
+        assert "settle" not in terminal.render_gate(replace(RUN, verdict=settled))
 
 
 def test_unknown_is_unknown_never_zero() -> None:

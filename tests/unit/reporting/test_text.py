@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.reporting.text import encodable, markdown, one_line, xml_text
+from harness.reporting.text import markdown, one_line, visible, xml_text
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -33,7 +33,7 @@ def test_one_line_is_one_writable_line(text: str) -> None:
 
 @given(ANY_TEXT)
 def test_encodable_can_be_written(text: str) -> None:
-    encodable(text).encode("utf-8")
+    visible(text).encode("utf-8")
 
 
 @given(ANY_TEXT)

@@ -71,16 +71,18 @@ def record_evidence(
     return scorer.score(Example("e", {}, evidence=gold), record)
 
 
-def test_given_is_the_records_evidence_or_else_the_examples() -> None:
+def test_given_is_what_the_recording_says_and_never_the_gold_evidence() -> None:
     scorer = Citation(id="c")
     assert record_evidence(scorer, ("doc-1",), ("doc-2",))["c.valid"] == Scored(1.0)
     assert record_evidence(scorer, ("doc-2",), ("doc-1",))["c.valid"].value == 0
     assert record_evidence(scorer, (), ("doc-1",))["c.valid"].value == 0
-    assert record_evidence(scorer, None, ("doc-1",))["c.valid"] == Scored(1.0)
-    unknown = record_evidence(scorer, None, None)
-    for part in ("valid", "fabricated"):
-        assert isinstance(unknown[f"c.{part}"], Unscored)
-        assert unknown[f"c.{part}"].applicable
+    for gold in (None, ("doc-1",), ("doc-2",)):
+        unknown = record_evidence(scorer, None, gold)
+        for part in ("valid", "fabricated"):
+            assert isinstance(unknown[f"c.{part}"], Unscored)
+            assert unknown[f"c.{part}"].applicable
+        assert unknown["c.present"] == Scored(1.0)
+    assert record_evidence(scorer, None, ("doc-1",))["c.correct"] == Scored(1.0)
 
 
 def test_correct_asks_for_gold_evidence(ask: Any) -> None:

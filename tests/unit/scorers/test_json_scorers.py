@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from harness.core.example import Example
 from harness.core.record import Answer, AnswerPath, Record
 from harness.core.score import Scored, Unscored
-from harness.plugins.json_text import json_key, parse_json, same_json
+from harness.plugins.json_text import json_key, parse_output, same_json
 from harness.plugins.scorers.json_fields import JsonFields
 from harness.plugins.scorers.json_schema import JsonSchema
 from harness.plugins.scorers.json_valid import JsonValid
@@ -45,6 +46,8 @@ json_values = st.recursive(
         ("[-Infinity]", False),
         ("1e999", False),
         ("1" * 5_000, False),
+        ("1" * 308, True),
+        ("1" * 310, False),
         ("[" * 500 + "]" * 500, True),
         ("[" * 100_000 + "]" * 100_000, False),
         ("\ufeff1", False),
@@ -92,7 +95,7 @@ def test_json_valid_of_a_field(value: Any) -> None:
 
 @given(json_values)
 def test_what_is_dumped_is_parsed_back(value: Any) -> None:
-    parsed = parse_json(json.dumps(value))
+    parsed = parse_output(json.dumps(value))
     assert parsed == value
     assert same_json(parsed, value)
     assert json_key(parsed) == json_key(value)
@@ -143,6 +146,15 @@ def test_json_schema_explains_with_the_place(ask: Any) -> None:
     outcome = ask(scorer, {"a": [1, "x"]})
     assert outcome.explanation == 'a.1: "x" is not of type "integer"'
     assert ask(scorer, "{").explanation.startswith("not JSON: line 1, column 2")
+
+
+def test_json_schema_from_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    for name in ("pipe.json", "folder.json", "loop.json", "absent.json"):
+        with pytest.raises(ValidationError, match=f"cannot read the schema '{name}'"):
+            JsonSchema.model_validate({"id": "j", "schema": name}, context={"folder": tmp_path})
 
 
 def test_json_schema_from_a_file_beside_the_config(tmp_path: Path, value: Any) -> None:

@@ -38,7 +38,7 @@ from harness.scoring.pointwise import score_records
         ({}, None, "a", 0, "(no answer)"),
         ({"labels": ["a", "b"]}, None, "a", 0, "(no answer)"),
         ({"output_field": "x"}, {}, "a", 0, "(no answer)"),
-        ({}, "\ud800", "a", 0, "?"),
+        ({}, "\ud800", "a", 0, "\ufffd"),
     ],
 )
 def test_label(
@@ -60,9 +60,10 @@ def test_label_long_outputs_stay_distinct_and_short(ask: Any) -> None:
 
 def test_label_outside_the_closed_set(ask: Any) -> None:
     scorer = Label(id="l", labels=("a", "b"))
-    for part in ("", "macro_f1"):
-        missing = ask(scorer, "a", part, target="c")
-        assert missing == Unscored("the target 'c' is none of the labels")
+    for output in ("a", "c", None):  # a failure's score must be missing too, not a miss
+        for part in ("", "macro_f1"):
+            missing = ask(scorer, output, part, target="c")
+            assert missing == Unscored("the target 'c' is none of the labels")
     with pytest.raises(ValidationError):
         Label(id="l", labels=("a",))
 
@@ -84,7 +85,9 @@ def test_label_accuracy_as_sklearn(pairs: list[tuple[str, str]]) -> None:
     assert columns.predicted is not None
     names = np.array(columns.labels)
     assert list(names[columns.expected.ravel()]) == list(expected)
-    assert list(names[columns.predicted.ravel()]) == list(predicted)
+    assert list(names[columns.predicted.ravel()]) == [
+        label if label in expected else "(other)" for label in predicted
+    ]
     assert columns.value.mean() == pytest.approx(accuracy_score(expected, predicted))
 
 

@@ -106,7 +106,9 @@ def test_ignored_arguments() -> None:
     [
         ([{"name": "a", "arguments": {"x": 1}}], 1, 1),
         ([{"name": "a", "arguments": '{"x": 1.0}'}], 1, 1),
+        ([{"type": "function", "function": {"name": "a", "arguments": '{"x": 1}'}}], 1, 1),
         ([{"name": "a", "arguments": "{"}], 1, 0),
+        ([{"name": "a", "arguments": " "}], 1, 0),
         ([{"name": "a", "arguments": None}], 1, 0),
         ([{"name": "a", "arguments": [1]}], 1, 0),
         ([{"name": "a"}], 1, 0),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.core.example import EvalSet, Example
 from harness.core.record import Answer, AnswerPath, Failure, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreTable, Unscored
+from harness.plugins.scorers.abstention import Abstention
 from harness.plugins.scorers.exact_match import ExactMatch
 from harness.plugins.scorers.field import Field
 from harness.plugins.scorers.label import Label
@@ -166,9 +167,53 @@ def test_classes_are_indices_into_labels() -> None:
     scores = table.metric("l")
     assert scores.expected is not None
     assert scores.predicted is not None
-    assert scores.labels == ("x", "y")
+    assert scores.labels == ("x", "(other)")
     assert scores.expected[:, :, 0].tolist() == [[0, 0, -1], [-1, -1, -1]]
     assert scores.predicted[:, :, 0].tolist() == [[0, 1, -1], [-1, -1, -1]]
+
+
+def classes_of(scorer: Any, targets: str, outputs: list[Any]) -> tuple[tuple[str, ...], list[Any]]:
+    """The labels of `l`, and the predicted one of every trial."""
+    records = [record(output, example=f"e{i}") for i, output in enumerate(outputs)]
+    table = score_records(evalset(*targets), ["a"], 1, records, [scorer])
+    scores = table.metric("l")
+    assert scores.predicted is not None
+    return scores.labels, [scores.labels[code] for code in scores.predicted.ravel()]
+
+
+def test_a_class_that_no_example_expects_is_none() -> None:
+    outputs = ["x", "secret 1", "secret 2", Failure(infrastructure=False, error_kind=""), "y"]
+    labels, predicted = classes_of(Label(id="l"), "xxxxy", outputs)
+    assert labels == ("x", "(other)", "(no answer)", "y")
+    assert predicted == ["x", "(other)", "(other)", "(no answer)", "y"]
+
+
+def test_declared_classes_are_kept_though_no_example_expects_them() -> None:
+    scorer = Label(id="l", labels=("x", "y", "z"))
+    assert classes_of(scorer, "xx", ["y", "w"]) == (("x", "y", "(other)"), ["y", "(other)"])
+    abstention = Abstention(id="l", equals=("no",))
+    examples = (Example("e0", {}, abstain=False),)
+    table = score_records(EvalSet("s", "", examples), ["a"], 1, [record("no")], [abstention])
+    assert table.metric("l").labels == ("answer", "abstain")
+
+
+def test_metrics_of_classes_have_them_even_if_no_trial_does() -> None:
+    lost = Failure(infrastructure=True, error_kind="x")
+    for table in (
+        score_records(evalset(None, None), ["a"], 1, [record("x")], [Label(id="l")]),
+        score_records(evalset("x", "y"), ["a"], 1, [record(lost)], [Label(id="l")]),
+        score_records(evalset("x"), ["a"], 1, [record("y")], [Label(id="l", labels=("a", "b"))]),
+        score_records(evalset(), ["a"], 1, [], [Label(id="l")]),
+    ):
+        for name in ("l", "l.macro_f1"):
+            scores = table.metric(name)
+            assert scores.labels == ()
+            for codes in (scores.expected, scores.predicted):
+                assert codes is not None
+                assert codes.shape == scores.value.shape
+                assert (codes == -1).all()
+    plain = score_records(evalset("x"), ["a"], 1, [record("y")], [ExactMatch(id="m")])
+    assert plain.metric("m").expected is None
 
 
 def test_mistakes_of_the_caller_are_errors() -> None:

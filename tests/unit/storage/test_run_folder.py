@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from harness.core.run import RunData
 from harness.core.score import Metric, MetricScores, ScoreTable
 from harness.core.verdict import Verdict
 from harness.errors import InputError
-from harness.storage.baselines import save_baseline
-from harness.storage.find import find_run
+from harness.storage.baselines import _swap, save_baseline
+from harness.storage.find import find_baseline, find_run
 from harness.storage.run_folder import (
     DATA_FILES,
+    _read,
+    finish,
     load_comparison,
     load_run,
     new_run_folder,
@@ -147,19 +150,52 @@ def test_a_manifest_that_is_none_is_refused(reports: Path, text: str) -> None:
         load_run(folder)
 
 
-def test_a_forged_file_is_bad_input_not_a_crash(reports: Path) -> None:
+@pytest.mark.parametrize("content", [b"PAR1 nonsense PAR1", b"", b"{}"])
+def test_a_forged_file_is_bad_input_not_a_crash(reports: Path, content: bytes) -> None:
     folder = finished(reports / "toy")
     manifest = json.loads((folder / "manifest.json").read_text())
-    from harness.storage.files import sha256
-
     for name in DATA_FILES:
         kept = (folder / name).read_bytes()
-        (folder / name).write_bytes(b"PAR1 nonsense PAR1")
-        forged = {**manifest, "files": {**manifest["files"], name: sha256(folder / name)}}
-        (folder / "manifest.json").write_text(json.dumps(forged))
+        (folder / name).write_bytes(content)
+        finish(folder, manifest)
         with pytest.raises(InputError, match="cannot be read"):
             load_run(folder)
         (folder / name).write_bytes(kept)
+
+
+def test_a_reader_may_fail_without_a_word(reports: Path) -> None:
+    def fails(_: Path) -> None:
+        raise ValueError
+
+    with pytest.raises(InputError, match=r"cannot be read: ValueError$"):
+        _read(reports, fails)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda manifest: {**manifest, "partial": None},
+        lambda manifest: {**manifest, "baseline": "b"},
+        lambda manifest: {**manifest, "more": 1},
+        lambda manifest: {**manifest, "manifest_sha256": "0" * 64},
+        lambda manifest: {k: v for k, v in manifest.items() if k != "manifest_sha256"},
+        lambda manifest: {k: v for k, v in manifest.items() if k != "name"},
+    ],
+)
+def test_a_manifest_edited_by_hand_is_refused(reports: Path, edit: Any) -> None:
+    folder = finished(reports / "toy", partial={"n_examples": 3, "of": 5}, baseline="a")
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(edit(manifest)))
+    with pytest.raises(InputError, match=r"manifest\.json: changed since the run was finished"):
+        load_run(folder)
+    path.write_text(json.dumps(dict(reversed(manifest.items()))))
+    assert load_run(folder).manifest == manifest
+
+
+def test_a_manifest_holds_any_text(reports: Path) -> None:
+    folder = finished(reports / "toy", command=["harness", "run", "half \ud83d", "ü\x00"])
+    assert load_run(folder).manifest["command"][2:] == ["half \ud83d", "ü\x00"]
 
 
 def test_a_verdict_comes_back_and_is_replaced(reports: Path) -> None:
@@ -189,6 +225,41 @@ def test_latest_is_the_newest_finished_run(reports: Path) -> None:
     with pytest.raises(RuntimeError), new_run_folder(reports / "toy", STARTED):
         raise RuntimeError
     assert find_run("toy", reports) == second.resolve()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"partial": {"n_examples": 3, "of": 5}}, {"compared_runs": ["x", "y"]}]
+)
+def test_latest_is_a_whole_run_of_one_experiment(reports: Path, facts: dict[str, Any]) -> None:
+    other = finished(reports / "toy", **facts)
+    with pytest.raises(InputError, match=f"partial or compared runs only.*{other.name}"):
+        find_run("toy", reports)
+    whole = finished(reports / "toy")
+    finished(reports / "toy", **facts)
+    assert find_run("toy", reports) == whole.resolve()
+
+
+def test_a_bare_name_of_a_baseline_is_nothing_else(
+    reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished(reports / "toy")
+    with pytest.raises(InputError, match=r"no baseline 'toy'.*\n.*none is saved there"):
+        find_baseline("toy", reports)
+    save_baseline(folder, "main", reports)
+    save_baseline(folder, "v1.2", reports)
+    blessed = (reports / "baselines" / "main").resolve()
+    assert find_baseline("main", reports) == blessed
+    assert find_baseline(str(blessed), reports) == blessed
+    assert find_baseline("baselines/main", reports) == blessed
+    assert find_baseline(f"toy/{folder.name}", reports) == folder.resolve()
+    monkeypatch.chdir(reports.parent)
+    shutil.copytree(folder, reports.parent / "here")
+    assert find_baseline("./here") == Path("here")
+    for name in ("toy", folder.name, "mian", "here", "manifest.json", ".", ".."):
+        with pytest.raises(InputError, match=r"no (baseline|run)") as error:
+            find_baseline(name, reports)
+        if "." not in name:
+            assert "saved there: main, v1.2" in problems_of(error)
 
 
 def test_latest_may_be_a_text_file(reports: Path) -> None:
@@ -271,6 +342,14 @@ def test_a_baseline_is_replaced_only_on_purpose(reports: Path) -> None:
     assert load_run(reports / "baselines" / "main").run_id == old.name
     blessed = save_baseline(new, "main", reports, replace=True)
     assert load_run(blessed).run_id == new.name
+    assert [path.name for path in blessed.parent.iterdir()] == ["main"]
+
+
+def test_a_baseline_stays_if_its_successor_cannot_take_its_place(reports: Path) -> None:
+    blessed = save_baseline(finished(reports / "toy"), "main", reports)
+    with pytest.raises(FileNotFoundError):
+        _swap(reports / "baselines" / "not-there", blessed)
+    assert load_run(blessed).manifest["baseline_name"] == "main"
     assert [path.name for path in blessed.parent.iterdir()] == ["main"]
 
 

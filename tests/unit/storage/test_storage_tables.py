@@ -151,7 +151,7 @@ def test_what_is_left_out_for_a_baseline_is_not_in_the_file(tmp_path: Path) -> N
         AnswerPath.RECORDED,
         metadata={"m": private},
     )
-    failed = Record("b", "e", 0, Failure(False, "no_answer", private), AnswerPath.RECORDED)
+    failed = Record("b", "e", 0, Failure(False, private, private), AnswerPath.RECORDED)
     example = Example("e", private, private, {"s": "1"}, "c", (private,), (), True, {"m": private})
     tables.write_trials(tmp_path / "t.parquet", "r", [record, failed], tables.PRIVATE_TRIAL_COLUMNS)
     tables.write_examples(tmp_path / "e.parquet", [example], tables.PRIVATE_EXAMPLE_COLUMNS)
@@ -159,7 +159,7 @@ def test_what_is_left_out_for_a_baseline_is_not_in_the_file(tmp_path: Path) -> N
         assert private not in str(pq.read_table(tmp_path / name).to_pylist())
     assert tables.read_trials(tmp_path / "t.parquet") == (
         Record("a", "e", 0, Answer(None), AnswerPath.RECORDED),
-        Record("b", "e", 0, Failure(False, "no_answer"), AnswerPath.RECORDED),
+        Record("b", "e", 0, Failure(False, ""), AnswerPath.RECORDED),
     )
     assert tables.read_examples(tmp_path / "e.parquet") == (
         Example("e", None, None, {"s": "1"}, "c", abstain=True),
@@ -238,10 +238,23 @@ def test_scores_come_back_as_they_were(scratch: Path, table: ScoreTable) -> None
 
 @settings(deadline=None, max_examples=20)
 @given(table=score_tables())
-def test_a_baseline_keeps_no_explanation(scratch: Path, table: ScoreTable) -> None:
+def test_a_baseline_keeps_no_explanation_and_no_reason_in_words(
+    scratch: Path, table: ScoreTable
+) -> None:
     path = scratch / "bare.parquet"
-    score_files.write_scores(path, table, explanations=False)
-    bare = tuple(dataclasses.replace(scores, explanation={}) for scores in table.metrics)
+    score_files.write_scores(path, table, texts=False)
+    kinds = (Unscored("no score"), Unscored("does not apply", applicable=False))
+    bare = tuple(
+        dataclasses.replace(
+            scores,
+            explanation={},
+            reasons=kinds,
+            reason=np.where(np.isnan(scores.value), np.where(scores.applicable, 1, 2), 0).astype(
+                np.int32
+            ),
+        )
+        for scores in table.metrics
+    )
     assert_same_scores(score_files.read_scores(path), dataclasses.replace(table, metrics=bare))
 
 

@@ -56,7 +56,7 @@ function trialView(index, example, trial, against) {
     const value = trial.scores[m] ?? null;
     const note = trial.notes?.[m] ?? "";
     if (value === null && !note) return [];
-    return [element("tr", {}, element("th", { scope: "row", textContent: metric.id }), element("td", { textContent: value ?? "no score" }), element("td", { textContent: note.slice(0, 2000) }))];
+    return [element("tr", {}, element("th", { scope: "row" }, element("bdi", { textContent: metric.id })), element("td", { textContent: value ?? "no score" }), element("td", { textContent: note.slice(0, 2000) }))];
   });
   if (rows.length) view.append(element("h4", { textContent: "scores" }), element("table", {}, element("tbody", {}, ...rows)));
   view.append(

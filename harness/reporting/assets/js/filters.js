@@ -2,14 +2,23 @@
 
 const DEFAULTS = { a: 0, b: 0, m: 0, s: 0, f: "", st: "", o: "", q: "", deep: 0, x: -1 };
 
-/** Finding of example `i` for variants a against b: win, tie, loss, or none without both scores. */
+const TIE = 1e-12;
+
+/**
+ * Finding of example `i` for variants a against b, as the comparison counts it: win, tie or loss.
+ * A tie too where only one of them has something to count; none where a score is missing.
+ */
 function findingOf(index, state, i) {
   const values = index.values[state.m];
   const a = values[state.a][i];
   const b = values[state.b][i];
-  if (Number.isNaN(a) || Number.isNaN(b)) return "none";
+  if (Number.isNaN(a) || Number.isNaN(b)) {
+    const uncounted = index.uncounted[state.m];
+    const known = !Number.isNaN(a) || !Number.isNaN(b);
+    return known && (uncounted[state.a].has(i) || uncounted[state.b].has(i)) ? "tie" : "none";
+  }
   const gain = (a - b) * (index.metrics[state.m].up ? 1 : -1);
-  if (Math.abs(gain) < 1e-9) return "tie";
+  if (Math.abs(gain) <= TIE) return "tie";
   return gain > 0 ? "win" : "loss";
 }
 

@@ -104,6 +104,7 @@ function scoreMark(index, metric, variant, i) {
   if (status === "1") return ["!", "fail", "the system gave no answer"];
   if (status === "2") return ["⌀", "none", "failed outside the system"];
   const value = index.values[metric]?.[variant][i];
+  if (index.uncounted[metric]?.[variant].has(i)) return ["–", "none", "nothing to count"];
   if (value === undefined || Number.isNaN(value)) return ["–", "none", "no score"];
   const { binary, up } = index.metrics[metric];
   if (binary && value === (up ? 1 : 0)) return [up ? "✓" : "✓ 0", "yes", up ? "right" : "0, as it should be"];

@@ -2,10 +2,15 @@
 
 const byId = (id) => document.getElementById(id);
 
-/** The index with what the filters need: values as numbers (NaN where unknown), lower-cased text. */
+/**
+ * The index with what the filters need: lower-cased text, values as numbers (NaN where there is
+ * none), and which examples have a score but nothing to count.
+ */
 async function loadIndex() {
   const index = JSON.parse(await unpack("index"));
-  index.values = index.values.map((metric) => metric.map((line) => Float64Array.from(line, (value) => value ?? NaN)));
+  const blanks = (line) => new Set(line.flatMap((value, i) => (value === false ? [i] : [])));
+  index.uncounted = index.values.map((metric) => metric.map(blanks));
+  index.values = index.values.map((metric) => metric.map((line) => Float64Array.from(line, (value) => (typeof value === "number" ? value : NaN))));
   index.all = index.ids.map((_, i) => i);
   index.searchable = index.ids.map((id, i) => `${id} ${index.previews[i]}`.toLowerCase());
   return index;

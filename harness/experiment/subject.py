@@ -1,0 +1,68 @@
+"""What is compared: the one way from a manifest and its tables to a comparison's subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.comparison.subject import Subject
+from harness.core.example import Example
+from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts, factor_table
+from harness.core.record import Failure, Record
+from harness.core.score import ScoreTable
+from harness.core.values import JsonValue
+from harness.scoring.trials import trial_table
+
+
+def subject_of(
+    manifest: Mapping[str, JsonValue],
+    examples: tuple[Example, ...],
+    records: Sequence[Record],
+    scores: ScoreTable,
+    warnings: tuple[str, ...] = (),
+) -> Subject:
+    """The subject whose run, set, variants, baseline and analysis are those of `manifest`.
+
+    The manifest's variants are those of `scores`, in the same order.
+    """
+    evalset = manifest["evalset"]
+    variants = variant_facts(manifest)
+    return Subject(
+        run_id=manifest["run_id"],
+        evalset_name=evalset["name"],
+        evalset_sha256=evalset["sha256"],
+        examples=examples,
+        baseline=manifest["baseline"],
+        variants=variants,
+        analysis=analysis_of(manifest),
+        scores=scores,
+        trials=trial_table(scores.variants, scores.example_ids, scores.n_repeats, records),
+        slice_meanings=dict(evalset["slice_meanings"]),
+        factors=factor_table(variants),
+        warnings=warnings,
+        error_kinds=_error_kinds(records),
+    )
+
+
+def analysis_of(manifest: Mapping[str, JsonValue]) -> Analysis:
+    """How a run's figures are computed."""
+    facts = manifest["analysis"]
+    primary = tuple(PrimaryFigure(**figure) for figure in facts["primary"])
+    return Analysis(**{**facts, "primary": primary})
+
+
+def variant_facts(manifest: Mapping[str, JsonValue]) -> tuple[VariantFacts, ...]:
+    """What a manifest knows of its variants."""
+    return tuple(
+        VariantFacts(facts["id"], facts["fingerprint"], facts["facts"], facts["label"])
+        for facts in manifest["variants"]
+    )
+
+
+def _error_kinds(records: Iterable[Record]) -> dict[str, dict[str, int]]:
+    """How many of a variant's trials failed with which kind, where the kind is known."""
+    counts: dict[str, dict[str, int]] = {}
+    for record in records:
+        if isinstance(record.outcome, Failure) and record.outcome.error_kind:
+            kinds = counts.setdefault(record.variant, {})
+            kinds[record.outcome.error_kind] = kinds.get(record.outcome.error_kind, 0) + 1
+    return counts
