@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +24,8 @@ def check(
     """Validate an experiment; forecast what it can show."""
     from harness.experiment.check import check_experiment
 
-    checked = check_experiment(config)
+    with redirect_stdout(sys.stderr):  # importing a scorer of the user's own may print
+        checked = check_experiment(config)
     for text in checked.warnings:
         warn(text)
     if as_json:

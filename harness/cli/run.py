@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -51,4 +52,6 @@ def run(  # noqa: PLR0917  flags, not positions
         out=out,
         command=("harness", *sys.argv[1:]),
     )
-    print_finished(run_experiment(config, options), as_json=as_json)
+    with redirect_stdout(sys.stderr):  # a scorer of the user's own may print; results come after
+        run = run_experiment(config, options)
+    print_finished(run, as_json=as_json)

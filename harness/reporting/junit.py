@@ -1,4 +1,4 @@
-"""`junit.xml`: the comparison's primary figures and the gate's rules as test cases."""
+"""`junit.xml`: the gate's rules as test cases; before a gate, the primary figures."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from harness.reporting.view import build_view
 def render(run: RunData) -> str:
     """The file's text.
 
-    A primary figure fails where the candidate is certainly worse, and is skipped where nothing
-    can be said. A gate's rule fails where it is broken; an inconclusive rule is an error where
+    Before a gate, a primary figure fails where the candidate is certainly worse, and is skipped
+    where nothing can be said. Once a gate has run, its rules alone decide: a loss within the margin
+    is no failure. A rule fails where it is broken; an inconclusive rule is an error where
     the policy blocks on it, else it is skipped.
     """
     view = build_view(run)
     root = ET.Element("testsuites", name="harness")
-    _add_comparison(root, view)
     if view.gate and run.verdict:
         _add_gate(root, view.gate, blocks=run.verdict.on_inconclusive == "block")
+    else:
+        _add_comparison(root, view)
     for suite in root:
         _count(suite)
     ET.indent(root)

@@ -239,12 +239,18 @@ def _by_how_much(pair: PairEstimate, figures: Figures, gain: float) -> str:
 
 
 def _range(pair: PairEstimate, figures: Figures, gain: float) -> str:
-    """The interval, counted in the direction that the sentence speaks of."""
+    """The interval, counted in the direction that the sentence speaks of.
+
+    One that holds 0 has no direction: it is written with signs, as in the tables.
+    """
     if pair.ci_low is None or pair.ci_high is None:
         return ""
+    scale = figures.scale(pair.metric)
+    if pair.ci_low <= 0 <= pair.ci_high:
+        return f", between {scale.signed(pair.ci_low)} and {scale.signed(pair.ci_high)}"
     turned = figures.up(pair.metric) * (1 if gain >= 0 else -1) < 0
     low, high = (-pair.ci_high, -pair.ci_low) if turned else (pair.ci_low, pair.ci_high)
-    return f", {figures.scale(pair.metric).between(low, high)}"
+    return f", {scale.between(low, high)}"
 
 
 def _because(why: str) -> str:

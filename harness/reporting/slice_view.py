@@ -8,6 +8,7 @@ from harness.core.comparison import Comparison, LossShare, PairEstimate
 from harness.core.example import ALL
 from harness.reporting import formats
 from harness.reporting.figures import Figures
+from harness.reporting.formats import Scale
 from harness.reporting.pair_view import Links, pair_row, slice_ids
 from harness.reporting.parts import (
     Cell,
@@ -191,6 +192,7 @@ def _win_cell(row: str, column: str, metric: str, figures: Figures, links: Links
     tally = f"{pair.wins:,} wins, {pair.ties:,} ties, {pair.losses:,} losses"
     return Cell(
         text=formats.share(pair.win_rate),
+        delta=Scale(is_share=True).interval(pair.win_rate_ci_low, pair.win_rate_ci_high),
         symbol=finding.symbol,
         tone=finding.tone,
         strength=_strength(pair) and 1,

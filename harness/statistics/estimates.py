@@ -23,6 +23,8 @@ from harness.statistics import binomial
 
 _ROUNDING = 1e-12
 """A mean difference this small, relative to the largest possible, is rounding."""
+_LEAST_SPAN = 1e-100
+"""Values no further apart are one value: their squares are beyond floating point."""
 _PRIOR_EVENTS_MEAN = 1.0
 _PRIOR_EVENTS_PAIR = 2.0
 _PRIOR_EVENTS_MAGNITUDE = 1.0
@@ -70,7 +72,7 @@ def mean_estimate(
     bottom = float(values.min()) if bounds[0] is None else bounds[0]
     top = float(values.max()) if bounds[1] is None else bounds[1]
     span = top - bottom
-    if span <= 0:
+    if span < _LEAST_SPAN:
         return Estimate(mean, error, None, None, "undefined: no spread, no known range")
     share = min(max((mean - bottom) / span, 0.0), 1.0)
     if binary and clusters is None:
@@ -81,7 +83,7 @@ def mean_estimate(
     model = share * (1 - share) / n
     above, below = np.maximum(values - bottom, 0.0), np.maximum(top - values, 0.0)
     events = min(_participants(above, clusters), _participants(below, clusters))
-    observed = variance / span**2 / model if model > 0 else 0.0
+    observed = _variance_of_mean(residuals / span, n) / model if model > 0 else 0.0
     dispersion = _shrunk(observed, events, _cautious_dispersion(sizes), _PRIOR_EVENTS_MEAN)
     divisor = dispersion * _student_factor(len(sizes) - 1, confidence)
     low, high = binomial.wilson_or_jeffreys(share * n / divisor, n / divisor, confidence)
@@ -117,7 +119,7 @@ def paired_estimate(
     error = math.sqrt(_variance_of_mean(residuals, n))
     if scale is None:
         scale = float(np.abs(diffs).max())
-        if scale == 0:
+        if scale < _LEAST_SPAN:
             return Estimate(mean, error, None, None, "undefined: no spread, no known range")
     if abs(mean) < _ROUNDING * scale:
         mean = 0.0

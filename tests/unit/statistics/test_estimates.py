@@ -95,3 +95,13 @@ def test_the_unit_of_a_metric_does_not_matter(diffs, unit):
     plain = paired_estimate(values, None, 1.0, 0.95)
     scaled = paired_estimate(values * unit, None, unit, 0.95)
     assert scaled.low == pytest.approx(plain.low * unit, abs=1e-6 * unit)
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-240, 1e-50, 1e50, 1e99])
+def test_values_of_any_size_are_no_crash(size):
+    values = np.array([0.0, size, 0.0, size / 3])
+    for estimate in (
+        mean_estimate(values, None, (None, None), 0.95),
+        paired_estimate(values, None, None, 0.95),
+    ):
+        assert estimate.low is None or estimate.low <= estimate.value <= estimate.high
