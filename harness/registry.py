@@ -75,7 +75,7 @@ def build_scorers(specs: Sequence[ScorerSpec]) -> list[Scorer]:
     Raises:
         InputError: listing every unknown scorer and every wrong option with its place.
     """
-    scorers, problems = _build(specs)
+    scorers, problems = usable_scorers(specs)
     if problems:
         raise InputError(in_order(problems))
     return scorers
@@ -83,25 +83,11 @@ def build_scorers(specs: Sequence[ScorerSpec]) -> list[Scorer]:
 
 def scorer_problems(specs: Sequence[ScorerSpec]) -> list[Problem]:
     """Everything that `build_scorers` would raise (for `load_experiment`)."""
-    return _build(specs)[1]
+    return usable_scorers(specs)[1]
 
 
-def scorer_fingerprint(scorer: Scorer) -> str:
-    """A hash of all that a scorer's figures depend on but the records and harness itself.
-
-    That is its class, its options with the content of files they name, and for a `python` scorer
-    the source of the function's module.
-    """
-    from harness.plugins.scorers.python import Python
-
-    model = cast("BaseModel", scorer)
-    options = json.loads(model.model_dump_json(by_alias=True, fallback=str))
-    sources = scorer.sources if isinstance(scorer, Python) else {}
-    name = f"{type(model).__module__}:{type(model).__qualname__}"
-    return fingerprint({"class": name, "options": options, "sources": sources})
-
-
-def _build(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
+def usable_scorers(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
+    """The scorers whose options are right, and what is wrong with the others."""
     scorers: list[Scorer] = []
     problems: list[Problem] = []
     metrics: Counter[str] = Counter()
@@ -125,6 +111,21 @@ def _build(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Problem]]:
     return scorers, problems
 
 
+def scorer_fingerprint(scorer: Scorer) -> str:
+    """A hash of all that a scorer's figures depend on but the records and harness itself.
+
+    That is its class, its options with the content of files they name, and for a `python` scorer
+    the source of the function's module.
+    """
+    from harness.plugins.scorers.python import Python
+
+    model = cast("BaseModel", scorer)
+    options = json.loads(model.model_dump_json(by_alias=True, fallback=str))
+    sources = scorer.sources if isinstance(scorer, Python) else {}
+    name = f"{type(model).__module__}:{type(model).__qualname__}"
+    return fingerprint({"class": name, "options": options, "sources": sources})
+
+
 def _context(folder: Path) -> dict[str, Any]:
     """What a scorer can ask for while its options are validated."""
 
@@ -143,7 +144,7 @@ def _installed() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> type[BaseModel]:
     try:
         found: Any = entry.load()
-    except Exception as error:  # a plugin's import runs foreign code
+    except (Exception, SystemExit) as error:  # a plugin's import runs foreign code
         what = f"the scorer '{entry.name}' ({entry.value}) cannot be loaded: {error}"
         raise InputError(Problem("", what)) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):

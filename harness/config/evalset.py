@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from harness.config.examples import read_examples
 from harness.config.findings import Findings
 from harness.config.lock import (
     LOCK_FILE,
     Changes,
+    corpus_files,
     corpus_hash,
     drift,
     example_hashes,
@@ -22,6 +25,7 @@ from harness.config.models import ContractFile, DatasetReference, EvalSetFile
 from harness.config.paths import PathError, require, resolve, shown
 from harness.config.reference import resolve_reference
 from harness.config.source import Source, read_yaml
+from harness.config.suggest import listed
 from harness.config.validate import in_order, validated
 from harness.core.example import EvalSet, TaskContract
 from harness.core.values import JsonValue
@@ -41,6 +45,31 @@ class FreezeResult:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An eval set as far as it can be read, and everything that is wrong with it.
+
+    `evalset` holds the examples that are right, and is None where none can be read; `complete`
+    tells whether these are all. `frozen_ids` and `frozen_slices` are those in the lock, None
+    without one. `warnings` are of the corpus.
+    """
+
+    evalset: EvalSet | None
+    problems: tuple[Problem, ...]
+    complete: bool
+    frozen_ids: frozenset[str] | None = None
+    frozen_slices: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def slices(self) -> list[str] | None:
+        """`all` and every `name=value` there is or was; None where that cannot be told."""
+        now = list(self.evalset.slice_members()) if self.evalset else []
+        if self.complete:
+            return now
+        return None if self.frozen_slices is None else [*dict.fromkeys((*now, *self.frozen_slices))]
+
+
 def load_evalset(folder: Path) -> EvalSet:
     """The frozen eval set in `folder`, its examples in the order of their ids.
 
@@ -48,16 +77,49 @@ def load_evalset(folder: Path) -> EvalSet:
         InputError: if anything in it is wrong, if it has no lock, or if it differs from its lock;
             the changed, added and removed ids are named.
     """
-    described = _describe(folder)
-    lock = read_lock(folder)
-    if lock is None:
-        what = f"the eval set '{described.file.name}' has not been frozen: it has no {LOCK_FILE}"
-        raise InputError(Problem(shown(folder), what, freeze_hint(folder)))
-    evalset, hashes = _read(described, _examples_path(described, lock.reference))
-    problems = drift(lock, hashes, evalset, folder)
-    if problems:
-        raise InputError(problems)
-    return evalset
+    found = examine_evalset(folder)
+    if found.problems or found.evalset is None:
+        raise InputError(found.problems)
+    return found.evalset
+
+
+def examine_evalset(folder: Path) -> Examined:
+    """What `load_evalset` gives, with its problems beside it instead of raised."""
+    problems: list[Problem] = []
+    described = _describe(folder, problems)
+    lock = None
+    try:
+        lock = read_lock(folder) if described else None
+        if lock is None and described is not None:
+            what = (
+                f"the eval set '{described.file.name}' has not been frozen: it has no {LOCK_FILE}"
+            )
+            problems.append(Problem(shown(folder), what, freeze_hint(folder)))
+    except InputError as error:
+        problems += error.problems
+    if described is None:
+        return Examined(None, tuple(problems), complete=False)
+    frozen_ids = frozenset(lock.examples) if lock else None
+    frozen_slices = tuple(lock.slices) if lock else None
+    try:
+        path = _examples_path(described, lock.reference if lock else described.reference)
+    except InputError as error:
+        problems += error.problems
+        return Examined(
+            None,
+            tuple(problems),
+            complete=False,
+            frozen_ids=frozen_ids,
+            frozen_slices=frozen_slices,
+        )
+    now = _read(described, path)
+    problems += now.problems
+    if lock is not None:
+        if now.evalset.corpus_sha256 is None and described.file.corpus is not None:
+            lock = replace(lock, corpus_sha256=None)  # a corpus that cannot be read is told
+        problems += drift(lock, now.hashes, now.evalset, folder, complete=now.complete)
+    warnings = corpus_warnings(now.evalset, described.corpus)
+    return Examined(now.evalset, tuple(problems), now.complete, frozen_ids, frozen_slices, warnings)
 
 
 def freeze_evalset(folder: Path) -> FreezeResult:
@@ -69,16 +131,25 @@ def freeze_evalset(folder: Path) -> FreezeResult:
     Raises:
         InputError: listing everything that is wrong with the set.
     """
-    described = _describe(folder)
+    problems: list[Problem] = []
+    described = _describe(folder, problems)
+    if described is None:
+        raise InputError(problems)
     try:
         before = read_lock(folder)
     except InputError:  # a damaged lock is what freezing repairs
         before = None
-    path = _frozen_path(described, before.reference if before else None)
-    evalset, hashes = _read(described, path)
-    changes = before.changes_to(hashes) if before else Changes(added=tuple(sorted(hashes)))
-    write_lock(folder, evalset, described.reference)
-    return FreezeResult(evalset, folder / LOCK_FILE, changes, evalset_warnings(evalset))
+    try:
+        path = _frozen_path(described, before.reference if before else None)
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
+    now = _read(described, path)
+    if problems or now.problems:
+        raise InputError([*problems, *now.problems])
+    changes = before.changes_to(now.hashes) if before else Changes(added=tuple(sorted(now.hashes)))
+    write_lock(folder, now.evalset, described.reference)
+    warnings = (*evalset_warnings(now.evalset), *corpus_warnings(now.evalset, described.corpus))
+    return FreezeResult(now.evalset, folder / LOCK_FILE, changes, warnings)
 
 
 def evalset_warnings(evalset: EvalSet) -> tuple[str, ...]:
@@ -93,6 +164,26 @@ def evalset_warnings(evalset: EvalSet) -> tuple[str, ...]:
         *(f"the slice '{name}' is described in {DESCRIPTION_FILE} but absent" for name in absent),
         *(f"the slice '{name}' is present but not described" for name in silent),
     )
+
+
+def corpus_warnings(evalset: EvalSet, corpus: Path | None) -> tuple[str, ...]:
+    """Evidence of examples that is no document of the corpus folder.
+
+    An id names a document, before any `#`, by its file's stem or by its path in the folder with
+    or without suffix.
+    """
+    if corpus is None or evalset.corpus_sha256 is None:
+        return ()
+    documents: set[str] = set()
+    for file in corpus_files(corpus):
+        path = file.relative_to(corpus)
+        documents |= {path.stem, path.as_posix(), path.with_suffix("").as_posix()}
+    cited = dict.fromkeys(key for example in evalset.examples for key in example.evidence or ())
+    foreign = [key for key in cited if key.partition("#")[0] not in documents]
+    if not foreign:
+        return ()
+    ids = "evidence id names" if len(foreign) == 1 else "evidence ids name"
+    return (f"{len(foreign)} {ids} no document of the corpus {shown(corpus)}: {listed(foreign)}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +208,50 @@ class _Described:
         inner = examples.fields if isinstance(examples, DatasetReference) else {}
         return self.file.fields | inner
 
+    @property
+    def corpus(self) -> Path | None:
+        """The corpus folder, if one is named."""
+        try:
+            return resolve(self.file.corpus, self.folder) if self.file.corpus else None
+        except PathError:  # told where it is hashed
+            return None
+
     def where(self, *keys: str) -> str:
         return self.source.where(keys) if self.source else shown(self.folder)
 
 
-def _describe(folder: Path) -> _Described:
+def _describe(folder: Path, problems: list[Problem]) -> _Described | None:
+    """The set's description without what is wrong in it; None if it cannot be told at all."""
     try:
         require(folder, "folder")
     except PathError as error:
-        what = f"the eval set {error.what}"
-        raise InputError(Problem(shown(folder), what, error.hint)) from None
+        problems.append(Problem(shown(folder), f"the eval set {error.what}", error.hint))
+        return None
     path = folder / DESCRIPTION_FILE
+    bare = EvalSetFile.model_construct(name=folder.resolve().name)
     if not path.exists() and not path.is_symlink():
-        return _Described(folder, EvalSetFile.model_construct(name=folder.resolve().name), None)
-    problems: list[Problem] = []
-    source = read_yaml(path, problems)
-    file = validated(EvalSetFile, source, problems) if source else None
-    if problems or source is None or file is None:
-        raise InputError(in_order(problems))
-    return _Described(folder, file, source)
+        return _Described(folder, bare, None)
+    found: list[Problem] = []
+    source = read_yaml(path, found)
+    file = validated(EvalSetFile, source, found) if source else None
+    problems += in_order(found)
+    if source is not None and file is None:
+        file = _usable_part(source, bare.name)
+    return _Described(folder, file, source) if source and file else None
+
+
+def _usable_part(source: Source, name: str) -> EvalSetFile | None:
+    """A description without the keys that are wrong; None if examples cannot be read without."""
+    try:
+        EvalSetFile.model_validate(source.data)
+    except ValidationError as error:
+        wrong = {part["loc"][0] for part in error.errors() if part["loc"]}
+    else:
+        return None
+    if wrong & {"examples", "fields", "input_fields"}:
+        return None
+    rest = {key: value for key, value in source.data.items() if key not in wrong}
+    return EvalSetFile.model_validate({"name": name, **rest})
 
 
 def _examples_path(described: _Described, frozen_reference: JsonValue) -> Path:
@@ -174,8 +290,18 @@ def _frozen_path(described: _Described, frozen_reference: JsonValue) -> Path:
     return resolve_reference(given, described.folder, described.where, replace=by_freezing)
 
 
-def _read(described: _Described, path: Path) -> tuple[EvalSet, dict[str, str]]:
-    """The set as it is now, and the hashes of its examples."""
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The examples that can be read, their hashes, and what is wrong with the rest."""
+
+    evalset: EvalSet
+    hashes: dict[str, str]
+    problems: list[Problem]
+    complete: bool
+
+
+def _read(described: _Described, path: Path) -> _Now:
+    """The set as it is now."""
     file = described.file
     findings = Findings(path)
     examples = read_examples(path, described.fields, file.input_fields, findings)
@@ -187,8 +313,6 @@ def _read(described: _Described, path: Path) -> tuple[EvalSet, dict[str, str]]:
         except PathError as error:
             what = f"the corpus {file.corpus} {error.what}"
             problems.append(Problem(described.where("corpus"), what, error.hint))
-    if problems:
-        raise InputError(problems)
     hashes = example_hashes(examples)
     evalset = EvalSet(
         name=file.name,
@@ -201,7 +325,7 @@ def _read(described: _Described, path: Path) -> tuple[EvalSet, dict[str, str]]:
         contract=_contract(file.contract),
         corpus_sha256=corpus_sha256,
     )
-    return evalset, hashes
+    return _Now(evalset, hashes, problems, complete=not findings.count)
 
 
 def _contract(file: ContractFile | None) -> TaskContract | None:

@@ -7,9 +7,17 @@ from pathlib import Path
 
 from harness.config.findings import Findings
 from harness.config.readers import is_textual, read_rows
-from harness.config.rows import Columns, RowError, identifier, identifiers, kind, tool_calls
+from harness.config.rows import (
+    Columns,
+    Mistakes,
+    RowError,
+    identifier,
+    identifiers,
+    kind,
+    tool_calls,
+)
 from harness.core.example import Example
-from harness.core.values import ABSENT, JsonValue
+from harness.core.values import ABSENT, JsonValue, ToolCall
 
 _FIELDS = (
     "id", "input", "target", "slices", "cluster", "evidence", "tool_calls", "abstain", "metadata",
@@ -33,19 +41,18 @@ def read_examples(
     examples: dict[str, Example] = {}
     lines: dict[str, int] = {}
     n_rows = 0
-    for line, row in read_rows(path, findings):
+    for row in read_rows(path, findings):
         n_rows += 1
-        try:
-            example = _example(columns.ours(row), input_fields)
-        except RowError as error:
-            findings.add(line, str(error), error.hint)
-            continue
-        if example.id in examples:
-            first = lines[example.id]
-            findings.add(line, f"the id '{example.id}' is already on line {first}")
-            continue
-        examples[example.id] = example
-        lines[example.id] = line
+        wrong = Mistakes()
+        example = _example(columns.ours(row.values, wrong), input_fields, wrong)
+        if example is not None and example.id in lines:
+            what = f"the id '{example.id}' is already on line {lines[example.id]}"
+            wrong.append(RowError(what, key="id"))
+        wrong.tell(row, columns, findings)
+        if example is not None:
+            lines.setdefault(example.id, row.line)
+        if example is not None and row.sound and not wrong:
+            examples[example.id] = example
     if not n_rows and not findings.count:
         findings.add_whole("the eval set is empty: no examples")
     for name, source in columns.unseen.items() if n_rows else ():
@@ -71,37 +78,62 @@ def as_json(example: Example) -> dict[str, JsonValue]:
     }
 
 
-def _example(row: dict[str, JsonValue], input_fields: Sequence[str]) -> Example:
-    example_id = identifier(row.get("id", ABSENT), "the id")
+def _example(
+    row: dict[str, JsonValue], input_fields: Sequence[str], wrong: Mistakes
+) -> Example | None:
+    """The example; None if anything is wrong with it, which is added to `wrong`."""
+    example_id = wrong.check("id", identifier, row.get("id", ABSENT), "the id")
+    wrong.check("input", _check_input, row, input_fields)
+    cluster = row.get("cluster")
+    read = Example(
+        id=example_id or "",
+        input=row.get("input"),
+        target=row.get("target"),
+        slices=_slices(row.get("slices"), wrong),
+        cluster=None if cluster is None else wrong.check("cluster", identifier, cluster, "cluster"),
+        evidence=wrong.check("evidence", identifiers, row.get("evidence"), "evidence"),
+        tool_calls=wrong.check("tool_calls", _gold_calls, row.get("tool_calls")),
+        abstain=wrong.check("abstain", _abstain, row.get("abstain")),
+        metadata=row["metadata"],
+    )
+    return None if wrong else read
+
+
+def _check_input(row: Mapping[str, JsonValue], input_fields: Sequence[str]) -> None:
     if "input" not in row:
         raise RowError("the input is missing", "an input that must stay untold can be null")
     given = row["input"]
-    for name in input_fields if given is not None else ():
-        if not isinstance(given, dict) or name not in given:
-            raise RowError(f"the input has no '{name}', which evalset.yaml lists in input_fields")
-    abstain, cluster = row.get("abstain"), row.get("cluster")
-    if abstain is not None and not isinstance(abstain, bool):
-        raise RowError(f"abstain must be true or false, not {kind(abstain)}")
-    return Example(
-        id=example_id,
-        input=given,
-        target=row.get("target"),
-        slices=_slices(row.get("slices")),
-        cluster=None if cluster is None else identifier(cluster, "cluster"),
-        evidence=identifiers(row.get("evidence"), "evidence"),
-        tool_calls=tool_calls(row.get("tool_calls"), strict=True),
-        abstain=abstain,
-        metadata=row["metadata"],
-    )
+    absent = [name for name in input_fields if not isinstance(given, dict) or name not in given]
+    if absent and given is not None:
+        names = ", ".join(f"'{name}'" for name in absent)
+        raise RowError(f"the input has no {names}, which evalset.yaml lists in input_fields")
 
 
-def _slices(value: JsonValue) -> dict[str, str]:
+def _gold_calls(value: JsonValue) -> tuple[ToolCall, ...] | None:
+    return tool_calls(value, strict=True)
+
+
+def _abstain(value: JsonValue) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise RowError(f"abstain must be true or false, not {kind(value)}")
+    return value
+
+
+def _slices(value: JsonValue, wrong: Mistakes) -> dict[str, str]:
     """Slice values as text; a null is no value."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+    named = wrong.check("slices", _slice_map, value) or {}
+    texts = {
+        name: wrong.check(f"slices.{name}", _slice_value, name, item)
+        for name, item in named.items()
+        if item is not None
+    }
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _slice_map(value: JsonValue) -> dict[str, JsonValue]:
+    if value is not None and not isinstance(value, dict):
         raise RowError(f"slices must be an object (name: value), not {kind(value)}")
-    return {name: _slice_value(name, item) for name, item in value.items() if item is not None}
+    return value or {}
 
 
 def _slice_value(name: str, value: JsonValue) -> str:

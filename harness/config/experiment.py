@@ -8,13 +8,21 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.config.gate import PolicyDocument, check_sides, policy_of_experiment, unknown
+from harness.config.gate import (
+    Bounds,
+    PolicyDocument,
+    check_sides,
+    is_metric,
+    policy_of_experiment,
+    unknown,
+)
 from harness.config.models import ExperimentFile, PrimaryEntry, ScorerEntry
 from harness.config.paths import PathError, require, resolve
 from harness.config.source import Location, Source, read_yaml
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
 from harness.config.variant import Entry, RecordedVariant, read_entries
+from harness.core.example import ALL
 from harness.core.experiment import Analysis, PrimaryFigure
 from harness.core.policy import GatePolicy
 from harness.core.values import JsonValue, as_text
@@ -67,6 +75,26 @@ class Experiment:
         return self.policy.policy if self.policy else None
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of an experiment, and everything that is wrong with it.
+
+    `experiment` is None if anything is. `evalset_folder` and `recordings` are those that exist;
+    `repeats` is None where it cannot be told. `scorers` are well-formed entries; ids of others
+    stand in `broken_scorers`, which is None where not even these can be told.
+    """
+
+    problems: tuple[Problem, ...]
+    experiment: Experiment | None
+    source: Source
+    evalset_folder: Path | None
+    recordings: tuple[RecordedVariant, ...]
+    repeats: int | None
+    scorers: tuple[ScorerSpec, ...]
+    broken_scorers: frozenset[str] | None
+    policy: PolicyDocument | None
+
+
 def load_experiment(
     path: Path,
     *,
@@ -82,6 +110,19 @@ def load_experiment(
     Raises:
         InputError: listing everything that is wrong in any of the files.
     """
+    draft = draft_experiment(path)
+    problems = [*draft.problems, *(scorer_problems(draft.scorers) if scorer_problems else ())]
+    if problems or draft.experiment is None:
+        raise InputError(in_order(problems))
+    return draft.experiment
+
+
+def draft_experiment(path: Path) -> Draft:
+    """As much of the experiment in `path` as can be read, with all that is wrong with it.
+
+    Raises:
+        InputError: if the file cannot be read at all.
+    """
     problems: list[Problem] = []
     source = read_yaml(path, problems)
     if source is None:
@@ -90,52 +131,70 @@ def load_experiment(
     evalset_folder = _evalset_folder(source, problems)
     entries = read_entries(source, problems)
     policy = policy_of_experiment(source, problems)
-    scorers = _scorers(source, problems)
+    scorers, broken = _scorers(source, problems)
     problems += _variant_problems(source, entries)
     ids = [entry.id for entry in entries if entry.id is not None]
     if policy is not None and ids and len(ids) == len(entries):
         problems += check_sides(policy, candidates=ids)
     problems += _factor_problems(source, entries)
-    problems += scorer_problems(scorers) if scorer_problems else ()
-    if problems or file is None or evalset_folder is None:
-        raise InputError(in_order(problems))
-    return Experiment(
-        name=file.name,
-        path=path,
-        evalset_folder=evalset_folder,
-        baseline=file.baseline,
-        variants=tuple(entry.variant for entry in entries if entry.variant),
-        repeats=file.repeats,
-        scorers=tuple(scorers),
-        analysis=_analysis(file),
-        factors=tuple(file.factors or ()),
-        policy=policy,
+    experiment = None
+    if file is not None and evalset_folder is not None and not problems:
+        experiment = Experiment(
+            name=file.name,
+            path=path,
+            evalset_folder=evalset_folder,
+            baseline=file.baseline,
+            variants=tuple(entry.variant for entry in entries if entry.variant),
+            repeats=file.repeats,
+            scorers=scorers,
+            analysis=_analysis(file),
+            factors=tuple(file.factors or ()),
+            policy=policy,
+            source=source,
+        )
+    return Draft(
+        problems=tuple(in_order(problems)),
+        experiment=experiment,
         source=source,
+        evalset_folder=evalset_folder,
+        recordings=tuple(entry.recording for entry in entries if entry.recording),
+        repeats=file.repeats if file else _repeats(source),
+        scorers=scorers,
+        broken_scorers=broken,
+        policy=policy,
     )
 
 
 def check_primary(
-    experiment: Experiment, metric_ids: Iterable[str], slice_ids: Iterable[str]
+    source: Source,
+    metrics: Mapping[str, Bounds | None] | None,
+    slice_ids: Iterable[str] | None,
 ) -> list[Problem]:
-    """What `primary:` names that does not exist.
+    """What an experiment's `primary:` names that does not exist.
 
     Args:
-        experiment: the experiment.
-        metric_ids: every metric that its scorers give.
-        slice_ids: `all` and every `name=value` of the eval set.
+        source: the experiment's document.
+        metrics: as for `harness.config.gate.check_policy`.
+        slice_ids: `all` and every `name=value` of the eval set; None where they cannot be told.
     """
-    metrics, slices = list(metric_ids), list(slice_ids)
+    slices = None if slice_ids is None else list(slice_ids)
+    given = source.data.get("primary")
     problems = []
-    for index, figure in enumerate(experiment.analysis.primary):
+    for index, entry in enumerate(given if isinstance(given, list) else ()):
         at: Location = ("primary", index)
-        where = experiment.source.where
-        if figure.metric not in metrics:
-            place = where((*at, "metric"))
-            problems.append(unknown("metric", figure.metric, metrics, place))
-        if figure.slice not in slices:
-            place = where((*at, "slice"))
-            problems.append(unknown("slice", figure.slice, slices, place))
+        named = entry if isinstance(entry, dict) else {"metric": entry}
+        metric, slice_id = named.get("metric"), named.get("slice", ALL)
+        if isinstance(metric, str) and metrics is not None and not is_metric(metric, metrics):
+            problems.append(unknown("metric", metric, metrics, source.where((*at, "metric"))))
+        if isinstance(slice_id, str) and slices is not None and slice_id not in slices:
+            problems.append(unknown("slice", slice_id, slices, source.where((*at, "slice"))))
     return problems
+
+
+def _repeats(source: Source) -> int | None:
+    """The repeats that a file with mistakes states; None where it does not, maybe by mistake."""
+    given = source.data.get("repeats")
+    return given if isinstance(given, int) and not isinstance(given, bool) and given > 0 else None
 
 
 def _analysis(file: ExperimentFile) -> Analysis:
@@ -169,22 +228,31 @@ def _evalset_folder(source: Source, problems: list[Problem]) -> Path | None:
     return folder
 
 
-def _scorers(source: Source, problems: list[Problem]) -> list[ScorerSpec]:
-    """The scorers that can be read at all; adds a problem for each id used twice."""
+def _scorers(
+    source: Source, problems: list[Problem]
+) -> tuple[tuple[ScorerSpec, ...], frozenset[str] | None]:
+    """The scorers that can be read at all, and the ids of others, None where these have none.
+
+    Adds a problem for each id used twice.
+    """
     given = source.data.get("scorers")
     specs: dict[str, ScorerSpec] = {}
+    broken: list[JsonValue] = [] if isinstance(given, list) else [None]
     for index, item in enumerate(given if isinstance(given, list) else []):
         try:
             entry = ScorerEntry.model_validate(item)
         except ValidationError:  # reported with the file as a whole
+            broken.append(item.get("id") if isinstance(item, dict) else None)
             continue
         spec = ScorerSpec(entry.id, entry.use, entry.model_extra or {}, source, ("scorers", index))
         if spec.id in specs:
             first = specs[spec.id].where("id")
             what = f"two scorers are called '{spec.id}' (the first at {first})"
             problems.append(Problem(spec.where("id"), what, "give each scorer an id of its own"))
+            broken.append(spec.id)
         specs.setdefault(spec.id, spec)
-    return list(specs.values())
+    named = [name for name in broken if isinstance(name, str)]
+    return tuple(specs.values()), frozenset(named) if len(named) == len(broken) else None
 
 
 def _variant_problems(source: Source, entries: Sequence[Entry]) -> list[Problem]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -14,8 +14,12 @@ from harness.config.paths import PathError, require, resolve
 from harness.config.source import Location, Source, read_yaml
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
-from harness.core.policy import GatePolicy, QualityRule
+from harness.core.example import ALL
+from harness.core.policy import GatePolicy, LatencyRule, QualityRule, Rule
+from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
+
+_NONE: Any = object()
 
 
 class Bounds(Protocol):
@@ -43,14 +47,22 @@ class PolicyDocument:
         return self.source.where((*self.at, *keys)) if self.source else ""
 
 
-def read_policy(path: Path) -> PolicyDocument:
+def read_policy(
+    path: Path, check: Callable[[PolicyDocument], Iterable[Problem]] | None = None
+) -> PolicyDocument:
     """The policy in a YAML file, with places.
+
+    Args:
+        path: the file.
+        check: tells what else is wrong with the policy (`check_policy`, `check_sides`), so that
+            it is listed with what is wrong in the file itself.
 
     Raises:
         InputError: listing everything that is wrong with it.
     """
     problems: list[Problem] = []
     document = _from_file(path, problems)
+    problems += check(document) if check and document else ()
     if document is None or problems:
         raise InputError(in_order(problems))
     return document
@@ -59,14 +71,15 @@ def read_policy(path: Path) -> PolicyDocument:
 def policy_of_experiment(source: Source, problems: list[Problem]) -> PolicyDocument | None:
     """The policy under an experiment's `gate:`, written there or named by its path.
 
-    The shape of a policy written there is checked with the experiment.
+    The shape of a policy written there is checked with the experiment. Of one that is wrong, what
+    can be read is returned, so that the names in it are checked in the same go.
     """
     given = source.data.get("gate")
     if isinstance(given, dict):
         try:
             return PolicyDocument(GatePolicy.model_validate(given), source, ("gate",))
         except ValidationError:
-            return None
+            return PolicyDocument(_readable(given), source, ("gate",))
     if not isinstance(given, str) or not given:
         return None
     try:
@@ -80,22 +93,26 @@ def policy_of_experiment(source: Source, problems: list[Problem]) -> PolicyDocum
 
 
 def check_policy(
-    document: PolicyDocument, metrics: Mapping[str, Bounds], slice_ids: Iterable[str]
+    document: PolicyDocument,
+    metrics: Mapping[str, Bounds | None] | None,
+    slice_ids: Iterable[str] | None,
 ) -> list[Problem]:
     """What the policy names that does not exist, and limits that nothing could exceed or meet.
 
     Args:
         document: the policy.
-        metrics: every metric's bounds by its id (`core.score.Metric`, or a `MetricSummary`).
-        slice_ids: `all` and every `name=value` of the eval set.
+        metrics: every metric's bounds by its id (`core.score.Metric`, or a `MetricSummary`); None
+            for a scorer's id where its metrics cannot be told, or where none can.
+        slice_ids: `all` and every `name=value` of the eval set; None where they cannot be told.
     """
-    slices = list(slice_ids)
-    slices += dict.fromkeys(f"{s.partition('=')[0]}=*" for s in slices if "=" in s)
+    slices = None if slice_ids is None else list(slice_ids)
+    if slices is not None:
+        slices += dict.fromkeys(f"{s.partition('=')[0]}=*" for s in slices if "=" in s)
     problems = []
     for index, rule in enumerate(document.policy.rules):
-        if isinstance(rule, QualityRule):
+        if isinstance(rule, QualityRule) and metrics is not None:
             problems += _metric_problems(document, index, rule, metrics)
-        if rule.slice not in slices:
+        if slices is not None and rule.slice not in slices:
             place = document.where("rules", index, "slice")
             problems.append(unknown("slice", rule.slice, slices, place))
     return problems
@@ -126,18 +143,25 @@ def check_sides(
     return problems
 
 
+def is_metric(name: str, metrics: Mapping[str, Bounds | None]) -> bool:
+    """Whether there is such a metric, or may be: `id.part` of a scorer that is itself wrong."""
+    return name in metrics or metrics.get(name.partition(".")[0], _NONE) is None
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str) -> Problem:
     """The problem that there is no such `kind` as `name`."""
     return Problem(where, f"there is no {kind} '{name}'", did_you_mean(name, known))
 
 
 def _metric_problems(
-    document: PolicyDocument, index: int, rule: QualityRule, metrics: Mapping[str, Bounds]
+    document: PolicyDocument, index: int, rule: QualityRule, metrics: Mapping[str, Bounds | None]
 ) -> list[Problem]:
-    if rule.metric not in metrics:
+    if not is_metric(rule.metric, metrics):
         place = document.where("rules", index, "metric")
         return [unknown("metric", rule.metric, metrics, place)]
-    bounds = metrics[rule.metric]
+    bounds = metrics.get(rule.metric)
+    if bounds is None:
+        return []
     lower = -math.inf if bounds.lower is None else bounds.lower
     upper = math.inf if bounds.upper is None else bounds.upper
     margin, floor, ceiling = rule.margin, rule.floor, rule.ceiling
@@ -163,4 +187,25 @@ def _from_file(path: Path, problems: list[Problem]) -> PolicyDocument | None:
     if source is None:
         return None
     policy = validated(GatePolicy, source, problems)
-    return PolicyDocument(policy, source) if policy else None
+    return PolicyDocument(policy or _readable(source.data), source)
+
+
+def _readable(data: dict[str, JsonValue]) -> GatePolicy:
+    """The names in a policy that is not valid; its limits are left out."""
+    rules = data.get("rules")
+    sides = {
+        side: data[side] for side in ("candidate", "baseline") if isinstance(data.get(side), str)
+    }
+    listed = [_readable_rule(rule) for rule in (rules if isinstance(rules, list) else ())]
+    return GatePolicy.model_construct(**sides, rules=tuple(listed))
+
+
+def _readable_rule(given: JsonValue) -> Rule:
+    try:
+        return GatePolicy(rules=(given,)).rules[0]
+    except ValidationError:
+        named = given if isinstance(given, dict) else {}
+    texts = {key: named[key] for key in ("metric", "slice") if isinstance(named.get(key), str)}
+    if "metric" in texts:
+        return QualityRule.model_construct(**texts)
+    return LatencyRule.model_construct(latency="p50", max_ratio=1.0, slice=texts.get("slice", ALL))

@@ -72,13 +72,30 @@ def corpus_hash(folder: Path) -> str:
     """
     require(folder, "folder")
     try:
-        hashes = {path.relative_to(folder).as_posix(): _file_hash(path) for path in _files(folder)}
+        hashes = {
+            path.relative_to(folder).as_posix(): _file_hash(path) for path in corpus_files(folder)
+        }
     except OSError as error:
         name = Path(error.filename or folder).name
         raise PathError(f"holds '{name}', which {reason(error)}") from None
     if not hashes:
         raise PathError("is empty")
     return fingerprint(hashes)
+
+
+def corpus_files(folder: Path) -> Iterator[Path]:
+    """Every file below `folder` that is not hidden, nor in a hidden folder.
+
+    Raises:
+        PathError: if there is a link to a folder.
+        OSError: if a folder cannot be read.
+    """
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (Path(parent) / name).is_symlink():
+                raise PathError(f"holds '{name}', a link to a folder, which is not followed")
+        yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
 def write_lock(folder: Path, evalset: EvalSet, reference: JsonValue) -> Lock:
@@ -129,8 +146,13 @@ def read_lock(folder: Path) -> Lock | None:
     raise InputError(Problem(f"{shown(path)}:1:1", problem, freeze_hint(folder)))
 
 
-def drift(lock: Lock, hashes: Mapping[str, str], evalset: EvalSet, folder: Path) -> list[Problem]:
-    """How an eval set differs from its lock, as problems that name the ids."""
+def drift(
+    lock: Lock, hashes: Mapping[str, str], evalset: EvalSet, folder: Path, *, complete: bool
+) -> list[Problem]:
+    """How an eval set differs from its lock, as problems that name the ids.
+
+    Unless it is `complete`, the set has examples that cannot be read, and none counts as removed.
+    """
     changes = lock.changes_to(hashes)
     hint = f"{freeze_hint(folder)} if that is meant, else restore the examples"
     where = f"{shown(folder / LOCK_FILE)}:1:1"
@@ -143,13 +165,21 @@ def drift(lock: Lock, hashes: Mapping[str, str], evalset: EvalSet, folder: Path)
         for what, ids in (
             ("changed", changes.changed),
             ("added", changes.added),
-            ("removed", changes.removed),
+            ("removed", changes.removed if complete else ()),
         )
         if ids
     ]
+    return problems + _drift_of_the_whole(lock, evalset, where, folder, told=bool(changes))
+
+
+def _drift_of_the_whole(
+    lock: Lock, evalset: EvalSet, where: str, folder: Path, *, told: bool
+) -> list[Problem]:
+    problems = []
     if lock.corpus_sha256 != evalset.corpus_sha256:
+        hint = f"{freeze_hint(folder)} if that is meant, else restore the corpus"
         problems.append(Problem(where, "the corpus changed since the set was frozen", hint))
-    if not changes and lock.sha256 != evalset.sha256:
+    if not told and lock.sha256 != evalset.sha256:
         problems.append(Problem(where, "the lock was edited by hand", freeze_hint(folder)))
     return problems
 
@@ -180,16 +210,6 @@ def _lock(document: dict[str, JsonValue]) -> Lock:
     return Lock(
         document["sha256"], examples, slices, corpus, document["name"], document["reference"]
     )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below `folder` that is not hidden, nor in a hidden folder."""
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if (Path(parent) / name).is_symlink():
-                raise PathError(f"holds '{name}', a link to a folder, which is not followed")
-        yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
 
 def _raise(error: OSError) -> NoReturn:

@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from harness.config.findings import Findings
+from harness.config.jsonline import flaws, lenient
 from harness.config.paths import PathError, reason, require
 from harness.config.source import undecodable
 from harness.core.values import JsonValue, encodable, non_finite_path, parse_json
 
-Row: TypeAlias = tuple[int, dict[str, JsonValue]]
-"""A line number (of a Parquet file: a row's), from 1, and the object there."""
+
+class Row(NamedTuple):
+    """The object on a line (from 1; of a Parquet file: a row), and the line's text if JSON.
+
+    One that is not `sound` has values that were noted and became null.
+    """
+
+    line: int
+    values: dict[str, JsonValue]
+    text: str = ""
+    sound: bool = True
+
 
 _BOM = b"\xef\xbb\xbf"
 _UTF8_HINT = "save the file as UTF-8"
@@ -31,15 +43,18 @@ def read_rows(path: Path, findings: Findings) -> Iterator[Row]:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(_READERS)
+        findings.n_lost = math.inf
         findings.add_whole(f"files ending in '{path.suffix}' are not read", f"known: {known}")
         return
     try:
         require(path, "file")
         yield from reader(path, findings)
     except PathError as error:
-        findings.add_whole(f"the file {error.what}", error.hint)
+        findings.n_lost = math.inf
+        findings.add_whole(error.what, error.hint)
     except OSError as error:
-        findings.add_whole(f"the file {reason(error)}")
+        findings.n_lost = math.inf
+        findings.add_whole(reason(error))
 
 
 def is_textual(path: Path) -> bool:
@@ -52,21 +67,27 @@ def _read_jsonl(path: Path, findings: Findings) -> Iterator[Row]:
         line = ended.rstrip()  # else broken JSON would be placed on the next line
         if not line:
             continue
+        sound = True
         try:
             value = parse_json(line)
         except json.JSONDecodeError as error:
             what = f"broken JSON: {error.msg}"
-            findings.add(number, what, "one JSON object a line", column=error.colno)
+            findings.add_lost(number, what, "one JSON object a line", column=error.colno)
             continue
         except ValueError as error:
-            findings.add(number, f"broken JSON: {error}")
-            continue
+            sound = False
+            for column, flaw in flaws(line) or [(1, str(error))]:
+                findings.add(number, f"broken JSON: {flaw}", column=column)
+            value = lenient(line)  # so that the rest of the line is checked in the same go
+            if value is None:
+                findings.n_lost += 1
+                continue
         if not isinstance(value, dict):
-            findings.add(number, "a line must hold a JSON object", "one JSON object a line")
+            findings.add_lost(number, "a line must hold a JSON object", "one JSON object a line")
             continue
         if "\\u" in line:
             value = _without_lone_surrogates(value)
-        yield number, value
+        yield Row(number, value, line, sound)
 
 
 def _lines(path: Path, findings: Findings) -> Iterator[tuple[int, str]]:
@@ -77,7 +98,7 @@ def _lines(path: Path, findings: Findings) -> Iterator[tuple[int, str]]:
                 text = line.decode()
             except UnicodeDecodeError as error:
                 _, column, what = undecodable(line, error)
-                findings.add(number, what, _UTF8_HINT, column=column)
+                findings.add_lost(number, what, _UTF8_HINT, column=column)
                 text = ""
             yield number, text
 
@@ -93,7 +114,7 @@ def _read_csv(path: Path, findings: Findings) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            findings.add(start, f"broken CSV: {error}")
+            findings.add_lost(start, f"broken CSV: {error}", rows=math.inf)
             return
         line, start = start, reader.line_num + 1
         if not cells:
@@ -102,9 +123,9 @@ def _read_csv(path: Path, findings: Findings) -> Iterator[Row]:
             header = _checked_header(cells, line, findings)
             continue
         if len(cells) != len(header):
-            findings.add(line, f"{len(cells)} cells in a table of {len(header)} columns")
+            findings.add_lost(line, f"{len(cells)} cells in a table of {len(header)} columns")
             continue
-        yield line, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        yield Row(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
 
 
 def _csv_lines(path: Path, findings: Findings) -> Iterator[str]:
@@ -138,20 +159,21 @@ def _read_parquet(path: Path, findings: Findings) -> Iterator[Row]:
                     number += 1
                     yield from _plain_row(number, row, findings)
     except (pa.ArrowException, ValueError) as error:
-        findings.add(number + 1, f"not a readable Parquet file: {str(error).splitlines()[0]}")
+        what = f"not a readable Parquet file: {str(error).splitlines()[0]}"
+        findings.add_lost(number + 1, what, rows=math.inf)
 
 
 def _plain_row(number: int, row: dict[str, Any], findings: Findings) -> Iterator[Row]:
     try:
         value = plain(row)
     except ValueError as error:
-        findings.add(number, str(error))
+        findings.add_lost(number, str(error))
         return
     broken = non_finite_path(value)
     if broken:
-        findings.add(number, f"{broken} is not a finite number", "leave unknown values empty")
+        findings.add_lost(number, f"{broken} is not a finite number", "leave unknown values empty")
         return
-    yield number, value
+    yield Row(number, value)
 
 
 def plain(value: Any) -> JsonValue:

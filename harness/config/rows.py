@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
+from harness.config.findings import Findings
+from harness.config.jsonline import column_of
+from harness.config.readers import Row
 from harness.core.values import (
     ABSENT,
     UNPARSED,
@@ -16,13 +19,38 @@ from harness.core.values import (
     tool_call,
 )
 
+Value = TypeVar("Value")
+
 
 class RowError(ValueError):
-    """A row is not what it should be. The text says what is wrong, `hint` what to do."""
+    """A row is not what it should be. The text says what is wrong, `hint` what to do.
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    `key` is the field that is wrong under our name, with dots; empty until it is known.
+    """
+
+    def __init__(self, what: str, hint: str = "", key: str = "") -> None:
         self.hint = hint
+        self.key = key
         super().__init__(what)
+
+
+class Mistakes(list[RowError]):
+    """All that is wrong with one row; false if nothing is."""
+
+    def check(self, key: str, read: Callable[..., Value], *given: Any) -> Value | None:
+        """What `read` makes of `given`; None if that is wrong, which is noted for `key`."""
+        try:
+            return read(*given)
+        except RowError as error:
+            error.key = error.key or key
+            self.append(error)
+            return None
+
+    def tell(self, row: Row, columns: Columns, findings: Findings) -> None:
+        """Add every mistake to `findings`, by its column."""
+        places = [(column_of(row.text, columns.source(error.key)), error) for error in self]
+        for column, error in sorted(places, key=lambda place: place[0]):
+            findings.add(row.line, str(error), error.hint, column=column)
 
 
 class Columns:
@@ -53,11 +81,10 @@ class Columns:
         self._known = frozenset(known)
         self._parsed = self._known - frozenset(texts) if textual else frozenset[str]()
 
-    def ours(self, row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    def ours(self, row: Mapping[str, JsonValue], wrong: Mistakes) -> dict[str, JsonValue]:
         """The row under our names, with a `metadata` of its own that holds what is left.
 
-        Raises:
-            RowError: if two columns would fill the same field.
+        Where two columns would fill the same field, that is added to `wrong`.
         """
         result: dict[str, JsonValue] = {}
         metadata: dict[str, JsonValue] = {}
@@ -67,19 +94,25 @@ class Columns:
             if key in self._known and key not in self.fields:
                 result[key] = value
             elif "." in key and key.partition(".")[0] in self._nested and key not in self.fields:
-                _put(result, key, value)
+                wrong.check(key, _put, result, key, value)
             else:
                 metadata[key] = value
         for name, source in self.fields.items():
             found = look_up(row, source)
             if found is not ABSENT:
                 self.unseen.pop(name, None)
-                _put(result, name, found)
+                wrong.check(name, _put, result, name, found)
         for name in self._parsed:
             if name in result:
                 result[name] = _parsed(result[name])
-        result["metadata"] = _joined(result.get("metadata"), metadata)
+        own = result.get("metadata")
+        result["metadata"] = wrong.check("metadata", _joined, own, metadata) or {}
         return result
+
+    def source(self, name: str) -> str:
+        """The file's name for our field, both with dots."""
+        head, dot, rest = name.partition(".")
+        return self.fields.get(name) or self.fields.get(head, head) + dot + rest
 
 
 def identifier(value: JsonValue | Absent, what: str) -> str:
@@ -142,7 +175,9 @@ def _tool_call(value: JsonValue, what: str, strict: bool) -> ToolCall:  # noqa: 
         raise RowError(f"{what} must be an object with a name", '{"name": ..., "arguments": {...}}')
     if strict and UNPARSED in call.arguments:
         given = kind(call.arguments[UNPARSED])
-        raise RowError(f"{what}.arguments must be an object, not {given}")
+        raise RowError(
+            f"{what}.arguments must be an object, not {given}", key="tool_calls.arguments"
+        )
     return call
 
 
@@ -180,5 +215,5 @@ def _joined(given: Any, rest: dict[str, JsonValue]) -> dict[str, JsonValue]:
         raise RowError(f"metadata must be an object, not {kind(given)}")
     double = next((key for key in rest if key in given), None)
     if double is not None:
-        raise RowError(f"'{double}' stands both in the row and in its metadata")
+        raise RowError(f"'{double}' stands both in the row and in its metadata", key=double)
     return {**given, **rest}

@@ -35,12 +35,16 @@ _UNSAFE_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document, and where in its file everything stands."""
+    """A document, and where in its file everything stands.
+
+    Values that could not be read (`unreadable`) are None in `data`; their problems are told.
+    """
 
     path: Path
     data: JsonValue
     keys: dict[Location, Position] = field(repr=False)
     values: dict[Location, Position] = field(repr=False)
+    unreadable: frozenset[Location] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -83,7 +87,7 @@ def read_yaml(path: Path, problems: list[Problem]) -> Source | None:
             Problem(_where(path, node.start_mark), "the file must hold a mapping (key: value)")
         )
         return None
-    return Source(path, data, walk.keys, walk.values)
+    return Source(path, data, walk.keys, walk.values, frozenset(walk.unreadable))
 
 
 def position_of(text: str, index: int) -> Position:
@@ -108,10 +112,10 @@ def _read_text(path: Path, problems: list[Problem]) -> str | None:
         require(path, "file")
         raw = path.read_bytes()
     except PathError as error:
-        problems.append(Problem(shown(path), f"the file {error.what}", error.hint))
+        problems.append(Problem(shown(path), error.what, error.hint))
         return None
     except OSError as error:
-        problems.append(Problem(shown(path), f"the file {reason(error)}"))
+        problems.append(Problem(shown(path), reason(error)))
         return None
     if len(raw) > MAX_BYTES:
         problems.append(
@@ -166,6 +170,7 @@ class _Walk:
     problems: list[Problem]
     keys: dict[Location, Position] = field(default_factory=dict)
     values: dict[Location, Position] = field(default_factory=dict)
+    unreadable: set[Location] = field(default_factory=set)
     n_merged: int = 0
 
     def plain(self, node: Any, location: Location) -> JsonValue:
@@ -177,7 +182,7 @@ class _Walk:
             return self._mapping(node, location)
         if node.id == "sequence":
             return [self.plain(item, (*location, i)) for i, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node, location)
 
     def _mapping(self, node: Any, location: Location) -> dict[str, JsonValue]:
         own: dict[str, Any] = {}
@@ -218,11 +223,13 @@ class _Walk:
                 if _kind(key) == "merge":
                     yield from self._merged(value, depth + 1)
 
-    def _scalar(self, node: Any) -> JsonValue:
+    def _scalar(self, node: Any, location: Location) -> JsonValue:
         try:
             return _scalar_value(_kind(node), node.value)
         except ValueError as error:
-            self._problem(node, str(error))
+            name = next((f"{part}: " for part in location[::-1] if isinstance(part, str)), "")
+            self._problem(node, f"{name}{error}")
+            self.unreadable.add(location)
             return None
 
     def _problem(self, node: Any, what: str) -> None:

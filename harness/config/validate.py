@@ -61,7 +61,12 @@ def problems_of(
     """
     details = error.errors(include_url=False, include_context=True)
     # pydantic calls a tuple too short when its items are wrong; those have their own problems
-    told = (d for d in details if not (d["type"] == "too_short" and d["input"]))
+    told = (
+        detail
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["input"])
+        and not _follows(detail, source, at)
+    )
     return in_order(_problem(detail, source, model, at) for detail in told)
 
 
@@ -75,6 +80,14 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
         return files[file], line, column
 
     return sorted(unique, key=position)
+
+
+def _follows(detail: ErrorDetails, source: Source, at: Location) -> bool:
+    """Whether a problem comes only of a value that could not be read, which is told already."""
+    place = _locate(source, at, detail["loc"])
+    if detail["type"] in {"value_error", "assertion_error"}:
+        return any(broken[: len(place)] == place for broken in source.unreadable)
+    return detail["type"] != "missing" and place in source.unreadable
 
 
 def _problem(detail: ErrorDetails, source: Source, model: type[BaseModel], at: Location) -> Problem:

@@ -37,13 +37,15 @@ class RecordedVariant:
 class Entry:
     """One entry of `variants:` and its place, whether or not it is a usable variant.
 
-    `id` is what the entry calls itself, None where that cannot be told.
+    `id` is what the entry calls itself, None where that cannot be told. `recording` is what can
+    be read of it even if `variant` is None: its file and the names of fields there.
     """
 
     source: Source
     at: Location
     id: str | None
     variant: RecordedVariant | None
+    recording: RecordedVariant | None = None
 
     def where(self, *keys: str) -> str:
         """`file:line:column` of the entry, or of the value under `keys` inside it."""
@@ -89,24 +91,36 @@ def _entry(source: Source, at: Location, item: JsonValue, problems: list[Problem
     if isinstance(recorded, dict):
         recorded, at_file = recorded.get("file"), (*at_file, "file")
     file = _recording(source, at_file, recorded, problems)
+    name = named if isinstance(named, str) else None
+    recording = None if file is None else _located(name or "", file, given.get("recorded"))
     try:
         model = VariantFile.model_validate(item)
     except ValidationError:  # reported with the file as a whole
-        return Entry(source, at, named if isinstance(named, str) else None, None)
-    fields = model.recorded.fields if isinstance(model.recorded, Recording) else {}
-    variant = RecordedVariant(model.id, file, fields, model.facts, model.label)
-    return Entry(source, at, model.id, variant)
+        return Entry(source, at, name, None, recording)
+    fields = recording.fields if recording else {}
+    variant = RecordedVariant(model.id, file or source.folder, fields, model.facts, model.label)
+    return Entry(source, at, model.id, variant, recording)
 
 
-def _recording(source: Source, at: Location, text: JsonValue, problems: list[Problem]) -> Path:
+def _located(name: str, file: Path, given: JsonValue) -> RecordedVariant | None:
+    try:
+        fields = Recording.model_validate(given).fields if isinstance(given, dict) else {}
+    except ValidationError:
+        return None
+    return RecordedVariant(name, file, fields, {})
+
+
+def _recording(
+    source: Source, at: Location, text: JsonValue, problems: list[Problem]
+) -> Path | None:
     """The file of a recording; if it is not there, that is added to `problems`."""
     if not isinstance(text, str) or not text:
-        return source.folder
+        return None
     try:
         file = resolve(text, source.folder)
         require(file, "file")
     except PathError as error:
         what = f"the recording {text} {error.what}"
         problems.append(Problem(source.where(at), what, error.hint))
-        return source.folder
+        return None
     return file

@@ -8,24 +8,35 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config.evalset import load_evalset
-from harness.config.experiment import Experiment, check_primary, load_experiment
+from harness.config.evalset import Examined, examine_evalset
+from harness.config.experiment import Draft, Experiment, check_primary, draft_experiment
 from harness.config.gate import check_policy
-from harness.config.recorded import load_records, variant_facts
+from harness.config.paths import shown
+from harness.config.recorded import (
+    Ids,
+    load_records,
+    n_repeats,
+    record_problems,
+    variant_facts,
+)
 from harness.config.suggest import did_you_mean
+from harness.config.validate import in_order
 from harness.config.variant import RecordedVariant
 from harness.core.example import EvalSet
 from harness.core.example_values import derived_metric_ids
 from harness.core.experiment import VariantFacts
 from harness.core.record import Record
+from harness.core.score import Metric
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
 from harness.files import read_pinned
 from harness.ports import Scorer
-from harness.registry import build_scorers, scorer_problems
+from harness.registry import usable_scorers
 from harness.storage.find import BASELINES
 
 _T = TypeVar("_T")
+_ANY_REPEATS = 5
+"""Taken where the config's own number cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Prepared:
     records: tuple[Record, ...]
     variants: tuple[VariantFacts, ...]
     recordings: Mapping[str, str]
+    corpus_warnings: tuple[str, ...] = ()
 
     @property
     def partial(self) -> dict[str, JsonValue] | None:
@@ -70,10 +82,11 @@ class Prepared:
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the figures has to know first."""
         if self.partial is None:
-            return ()
+            return self.corpus_warnings
         return (
             f"a partial run: the first {len(self.evalset.examples)} of {self.n_examples} examples "
             "(--limit); it can be neither a baseline nor gated",
+            *self.corpus_warnings,
         )
 
 
@@ -81,40 +94,35 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     """Read the experiment at `config` and all that it names.
 
     Raises:
-        InputError: with every problem of the config, else every problem of what it names.
+        InputError: with every problem of the config and of all the files that it names.
     """
     options = options or Options()
-    experiment = _narrowed(load_experiment(config, scorer_problems=scorer_problems), options)
-    problems: list[Problem] = []
-    if experiment.name == BASELINES:  # its runs would be taken for baselines, and committed
-        where = experiment.source.where(("name",))
-        problems.append(Problem(where, f"an experiment cannot be called '{BASELINES}'"))
-    scorers = tuple(build_scorers(experiment.scorers))
-    evalset = _collect(problems, lambda: load_evalset(experiment.evalset_folder))
-    records: list[Record] = []
-    recordings: dict[str, str] = {}
-    repeats = experiment.repeats if options.repeats is None else None
-    if evalset is not None:
-        for variant in experiment.variants:
-            reading = _reading(variant, evalset, repeats, experiment.repeats)
-            read = _collect(problems, partial(read_pinned, variant.file, reading))
-            if read is not None:
-                records += read[0]
-                recordings[variant.id] = read[1]
-        problems += _unknown_names(experiment, evalset, scorers)
-    if problems or evalset is None:
-        raise InputError(problems)
+    draft = draft_experiment(config)
+    scorers, wrong_scorers = usable_scorers(draft.scorers)
+    found = examine_evalset(draft.evalset_folder) if draft.evalset_folder else _NO_SET
+    problems = [*draft.problems, *wrong_scorers, *_wrong_name(draft)]
+    problems = in_order([*problems, *_unknown_names(draft, scorers, found, options)])
+    experiment = draft.experiment
+    if experiment is not None:
+        experiment = _collect(problems, partial(_narrowed, experiment, options))
+    problems += found.problems
+    reader = _Reader(found, draft.repeats, options)
+    records, recordings = reader.read(draft.recordings, problems)
+    if problems or experiment is None or found.evalset is None:
+        raise InputError(dict.fromkeys(problems))
+    evalset = found.evalset
     kept = evalset if options.limit is None else _first(evalset, options.limit)
     return Prepared(
         experiment=experiment,
         evalset=kept,
         n_examples=len(evalset.examples),
-        scorers=scorers,
+        scorers=tuple(scorers),
         records=_of(kept, records, experiment.repeats),
         variants=tuple(
             variant_facts(variant, recordings[variant.id]) for variant in experiment.variants
         ),
         recordings=recordings,
+        corpus_warnings=found.warnings,
     )
 
 
@@ -127,35 +135,105 @@ def _collect(problems: list[Problem], step: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _reading(
-    variant: RecordedVariant, evalset: EvalSet, repeats: int | None, at_least: int
-) -> Callable[[], list[Record]]:
-    def read() -> list[Record]:
-        records = load_records(variant, evalset, repeats)
-        n_repeats = 1 + max(record.repeat for record in records)
-        if n_repeats < at_least:
-            hint = f"--repeats {n_repeats} or fewer"
-            what = f"the recording holds {n_repeats} repeats, not {at_least}"
-            raise InputError(Problem(str(variant.file), what, hint))
+def _wrong_name(draft: Draft) -> list[Problem]:
+    if draft.source.data.get("name") != BASELINES:
+        return []
+    # its runs would be taken for baselines, and committed
+    where = draft.source.where(("name",))
+    return [Problem(where, f"an experiment cannot be called '{BASELINES}'")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads recordings against a set that may itself be wrong.
+
+    `repeats` is what the config says; None if it does not.
+    """
+
+    found: Examined
+    repeats: int | None
+    options: Options
+
+    def read(
+        self, variants: Iterable[RecordedVariant], problems: list[Problem]
+    ) -> tuple[list[Record], dict[str, str]]:
+        """The records, and the sha256 of every variant's file; adds to `problems`."""
+        records: list[Record] = []
+        recordings: dict[str, str] = {}
+        chosen = self.options.variants
+        for variant in variants:
+            if chosen is not None and variant.id not in chosen:
+                continue
+            try:
+                read, sha256 = read_pinned(variant.file, partial(self._records, variant))
+            except InputError as error:
+                file = str(variant.file)
+                problems += [
+                    replace(problem, where=shown(variant.file))
+                    if problem.where == file
+                    else problem
+                    for problem in error.problems
+                ]
+                continue
+            records += read
+            recordings[variant.id] = sha256
+        return records, recordings
+
+    def _records(self, variant: RecordedVariant) -> list[Record]:
+        at_least = self.options.repeats
+        exactly = self.repeats if at_least is None else None
+        evalset = self.found.evalset
+        if self.found.problems or evalset is None:
+            problems = record_problems(variant, _ids(self.found), exactly)
+            if problems:
+                raise InputError(problems)
+            return []
+        records = load_records(variant, evalset, exactly)
+        held = 1 + max(record.repeat for record in records)
+        if at_least is not None and held < at_least:
+            what = f"the recording holds {n_repeats(held)}, not {at_least}"
+            hint = f"--repeats {held} or fewer" if held > 1 else "--repeats 1"
+            raise InputError(Problem(shown(variant.file), what, hint))
         return records
 
-    return read
+
+_NO_SET = Examined(None, (), complete=False)
+
+
+def _ids(found: Examined) -> Ids:
+    """What recordings can be held against if the set is wrong: ids now, and when it was frozen."""
+    evalset, frozen = found.evalset, found.frozen_ids
+    now = tuple(example.id for example in evalset.examples) if evalset else ()
+    name = evalset.name if evalset else ""
+    if frozen is None:
+        return Ids(name, now, frozenset(now) if evalset and found.complete else None)
+    required = tuple(key for key in now if key in frozen)
+    return Ids(name, required, frozen | frozenset(now))
 
 
 def _unknown_names(
-    experiment: Experiment, evalset: EvalSet, scorers: Iterable[Scorer]
+    draft: Draft, scorers: Iterable[Scorer], found: Examined, options: Options
 ) -> list[Problem]:
-    """Metrics and slices that the primary family or the gate names and that do not exist."""
-    metrics = {
-        name: metric
-        for scorer in scorers
-        for metric in scorer.metrics
-        for name in (metric.id, *derived_metric_ids(metric, experiment.repeats))
-    }
-    slices = list(evalset.slice_members())
-    problems = check_primary(experiment, metrics, slices)
-    if experiment.policy is not None:
-        problems += check_policy(experiment.policy, metrics, slices)
+    """Metrics and slices that the primary family or the gate names and that do not exist.
+
+    What cannot be told for a mistake elsewhere is not said to be unknown.
+    """
+    slices = found.slices
+    metrics: dict[str, Metric | None] | None = None
+    if draft.broken_scorers is not None:
+        repeats = options.repeats or draft.repeats or _ANY_REPEATS
+        metrics = {
+            name: metric
+            for scorer in scorers
+            for metric in scorer.metrics
+            for name in (metric.id, *derived_metric_ids(metric, repeats))
+        }
+        told = {name.partition(".")[0] for name in metrics}
+        metrics |= dict.fromkeys(draft.broken_scorers)
+        metrics |= dict.fromkeys(spec.id for spec in draft.scorers if spec.id not in told)
+    problems = check_primary(draft.source, metrics, slices)
+    if draft.policy is not None:
+        problems += check_policy(draft.policy, metrics, slices)
     return problems
 
 

@@ -25,6 +25,8 @@ from harness.core.values import ABSENT, JsonValue, as_text, look_up
 from harness.plugins.json_text import parse_output, same_json
 
 RIGHT = Scored(1.0)
+LARGEST = 1e100
+"""Figures beyond this are missing: their squares would leave the range of a double."""
 
 _NOT_SELECTED = Unscored("not selected by `where`", applicable=False)
 _NO_TARGET = Unscored("the example has no target", applicable=False)

@@ -248,7 +248,7 @@ def _fill_unscored(scorer: Scorer, table: _Slots, columns: list[_Column]) -> Non
 def _outcomes(scorer: Scorer, example: Example, record: Record) -> Mapping[str, object]:
     try:
         return dict(scorer.score(example, record))
-    except Exception as error:  # noqa: BLE001 - one record must not end the run, whatever it holds
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one record must not end the run, whatever it holds
         name = type(scorer).__name__
         missing = Unscored(f"scorer {name} raised {type(error).__name__}: {shorten(str(error))}")
         return {metric.id: missing for metric in scorer.metrics}

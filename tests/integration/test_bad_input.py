@@ -70,6 +70,70 @@ def test_all_problems_at_once(project: Any) -> None:
     refused(project, ":3:11", ":7:1", ":9:24", "3 problems")
 
 
+def test_problems_of_all_files_at_once(project: Any) -> None:
+    config = "configs/toy.yaml"
+    edit(project, config, "repeats: 1", "repeats: .inf")
+    edit(project, config, "primary: [correct]", "primary: [corect]\ngate: gates/release.yaml")
+    edit(project, config, "{id: new,", "{id: new, modle: 3,")
+    rules = "  - {metric: corrct, margin: 0.1}\n  - {metric: correct, slice: parity=x, floor: 0.1}"
+    edit(project, "configs/gates/release.yaml", "0.05}", f".nan}}\n{rules}")
+    edit(project, "evalsets/toy/examples.jsonl", '"target": "7"', '"target": "8"')
+    edit(project, "evalsets/toy/examples.jsonl", '"target": "9"', '"target": NaN')
+    edit(project, "recordings/old.jsonl", '"latency_s": 0.11', '"latency_s": NaN, "repeat": -1')
+    edit(project, "recordings/old.jsonl", '"id": "e00008",', '"id": "e00008"')
+    edit(project, "recordings/new.jsonl", '"id": "e00008"', '"id": "e8"')
+    told = refused(project)
+    assert [line.split(": ")[0] for line in told.splitlines() if not line.startswith(" ")] == [
+        "configs/toy.yaml:6:15",
+        "configs/toy.yaml:7:10",
+        "configs/toy.yaml:10:11",
+        "configs/gates/release.yaml:2:31",
+        "configs/gates/release.yaml:3:14",
+        "configs/gates/release.yaml:4:30",
+        "evalsets/toy/examples.jsonl:10:40",
+        "evalsets/toy/evalset.lock:1:1",
+        "recordings/old.jsonl:2:33",
+        "recordings/old.jsonl:2:51",
+        "recordings/old.jsonl:9:17",
+        "recordings/new.jsonl:1:1",
+        "recordings/new.jsonl:9:1",
+        "harness",
+    ]
+    assert told == refused(project, command="check")
+
+
+def test_metrics_of_a_wrong_scorer_are_not_called_unknown(project: Any) -> None:
+    edit(project, "configs/toy.yaml", "use: exact_match", "use: exact_match, normalize: []")
+    told = refused(project, "toy.yaml:9:37", "'normalise'")
+    assert "no metric" not in told
+
+
+def test_latencies_that_nobody_believes(project: Any) -> None:
+    edit(project, "recordings/old.jsonl", '"latency_s": 0.11', '"latency_s": 1e200')
+    refused(project, "recordings/old.jsonl:2:33", "at most 1e+12")
+
+
+def test_more_repeats_than_recorded(project: Any) -> None:
+    done = project.run("run", "configs/toy.yaml", "--repeats", "2", check=2)
+    assert "recordings/old.jsonl: the recording holds 1 repeat, not 2" in done.stderr
+    assert "recordings/new.jsonl: the recording holds 1 repeat, not 2" in done.stderr
+
+
+def test_evidence_without_a_document_is_a_warning(project: Any) -> None:
+    edit(project, "evalsets/toy/examples.jsonl", '"target": "7"', '"evidence": ["a#1", "b"]')
+    project.write("evalsets/toy/docs/a.md", "text")
+    project.write("evalsets/toy/evalset.yaml", "name: toy\ncorpus: docs\n")
+    warning = "1 evidence id names no document of the corpus evalsets/toy/docs: b"
+    assert warning in project.run("freeze", "evalsets/toy").stderr
+    assert warning in project.run("check", "configs/toy.yaml").stderr
+
+
+def test_a_module_that_exits_is_a_problem(project: Any) -> None:
+    project.write("leaves.py", "raise SystemExit(0)\n")
+    edit(project, "configs/toy.yaml", "use: exact_match", "use: python, call: 'leaves:score'")
+    refused(project, "cannot import leaves:score (SystemExit: 0)")
+
+
 def test_an_eval_set_edited_after_freezing(project: Any) -> None:
     edit(project, "evalsets/toy/examples.jsonl", '"target": "7"', '"target": "8"')
     refused(project, "e00007", "harness freeze")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -13,7 +12,7 @@ from harness.core.options import Number
 from harness.core.record import Answer, Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import Absent, JsonValue, look_up
-from harness.plugins.base import ScorerModel, right_or_wrong
+from harness.plugins.base import LARGEST, ScorerModel, right_or_wrong
 from harness.plugins.json_text import is_number
 from harness.plugins.numbers import as_number
 from harness.plugins.text import quote
@@ -83,8 +82,8 @@ class Field(ScorerModel):
         if not isinstance(value, bool) and not is_number(value):
             return {self.id: Unscored(f"not a number: {quote(value)}")}
         number = as_number(value)
-        if not math.isfinite(number):
-            return {self.id: Unscored("beyond the range of a double")}
+        if not abs(number) <= LARGEST:
+            return {self.id: Unscored(f"a number beyond {LARGEST:g}")}
         if not self._threshold:
             return {self.id: Scored(number)}
         within = (self.at_least is None or number >= self.at_least) and (

@@ -18,7 +18,7 @@ from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue
 from harness.files import sha256
-from harness.plugins.base import ScorerModel
+from harness.plugins.base import LARGEST, ScorerModel
 from harness.plugins.text import quote
 
 
@@ -83,7 +83,7 @@ class Python(ScorerModel):
         """What cannot be a score is missing, with the reason; so is all if the function raises."""
         try:
             result = self._function(gold, output, record)
-        except Exception as error:  # noqa: BLE001 - any error of foreign code is a missing score
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - any error of foreign code is a missing score
             raised = Unscored(f"{self.call} raised {type(error).__name__}: {quote(str(error))}")
             return {metric.id: raised for metric in self.metrics}
         if not self.parts:
@@ -101,6 +101,8 @@ class Python(ScorerModel):
             number = math.nan
         if not math.isfinite(number):
             return Unscored(f"{self.call} returned no finite number")
+        if abs(number) > LARGEST:
+            return Unscored(f"{self.call} returned a number beyond {LARGEST:g}")
         return Scored(number, explanation=str(explanation))
 
     @cached_property
@@ -108,7 +110,7 @@ class Python(ScorerModel):
         module_name, _, name = self.call.partition(":")
         try:
             function = getattr(importlib.import_module(module_name), name)
-        except Exception as error:  # noqa: BLE001 - importing runs foreign code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - importing runs foreign code
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"cannot import {self.call} ({reason})") from None
         if not callable(function):

@@ -4,6 +4,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.config.evalset import freeze_evalset, load_evalset
+from harness.config.evalset import examine_evalset, freeze_evalset, load_evalset
 from harness.core.example import EvalSet, Example
 from harness.core.values import ToolCall
 from harness.errors import InputError
@@ -211,8 +213,8 @@ def test_every_bad_row_is_listed_with_its_place() -> None:
             '{"id": 1.5, "input": 1}',
             '{"id": true, "input": 1}',
             '{"id": "c", "input": NaN}',
-            '{"id": "c", "input": 1e999}',
-            '{"id": "c", "id": "d", "input": 1}',
+            '{"id": "c2", "input": 1e999}',
+            '{"id": "c3", "id": "d", "input": 1}',
             '{"id": "e", "input": 1, "slices": ["x"]}',
             '{"id": "e", "input": 1, "slices": {"x=y": "z"}}',
             '{"id": "e", "input": 1, "slices": {"x": ["z"]}}',
@@ -231,22 +233,77 @@ def test_every_bad_row_is_listed_with_its_place() -> None:
         f"{at}:2:1: a line must hold a JSON object | one JSON object a line",
         f"{at}:3:1: the input is missing | an input that must stay untold can be null",
         f"{at}:4:1: the id is missing",
-        f"{at}:5:1: the id is empty",
-        f"{at}:6:1: the id must be text, not a number",
-        f"{at}:7:1: the id must be text, not true or false",
-        f"{at}:8:1: broken JSON: NaN is not a finite number",
-        f"{at}:9:1: broken JSON: the number 1e999 is out of range",
-        f"{at}:10:1: broken JSON: duplicate key 'id'",
-        f"{at}:11:1: slices must be an object (name: value), not a list",
-        f"{at}:12:1: 'x=y' cannot name a slice: a name is not empty and holds no '='",
-        f"{at}:13:1: the value of slice 'x' must be text, not a list",
-        f"{at}:14:1: evidence must be a list of ids, not text",
-        f"{at}:15:1: tool_calls[0] must be an object with a name"
+        f"{at}:5:2: the id is empty",
+        f"{at}:6:2: the id must be text, not a number",
+        f"{at}:7:2: the id must be text, not true or false",
+        f"{at}:8:13: broken JSON: NaN is not a finite number",
+        f"{at}:9:14: broken JSON: the number 1e999 is out of range",
+        f"{at}:10:14: broken JSON: duplicate key 'id'",
+        f"{at}:11:25: slices must be an object (name: value), not a list",
+        f"{at}:12:36: 'x=y' cannot name a slice: a name is not empty and holds no '='",
+        f"{at}:13:36: the value of slice 'x' must be text, not a list",
+        f"{at}:14:25: evidence must be a list of ids, not text",
+        f"{at}:15:25: tool_calls[0] must be an object with a name"
         ' | {"name": ..., "arguments": {...}}',
-        f"{at}:16:1: tool_calls[0].arguments must be an object, not text",
-        f"{at}:17:1: abstain must be true or false, not text",
-        f"{at}:20:1: the id 'ok' is already on line 19",
+        f"{at}:16:54: tool_calls[0].arguments must be an object, not text",
+        f"{at}:17:25: abstain must be true or false, not text",
+        f"{at}:20:2: the id 'ok' is already on line 19",
     ]
+
+
+def test_everything_wrong_on_a_line_is_told() -> None:
+    write(
+        [
+            '{"id": "a", "slices": {"x=y": "z", "n": []}, "abstain": "no", "evidence": [3.5]}',
+            '{"id": "b", "input": {"q": NaN, "r": "NaN, \\"s\\": NaN"}, "target": -Infinity}',
+        ]
+    )
+    at = "mini/examples.jsonl"
+    assert problems() == [
+        f"{at}:1:1: the input is missing | an input that must stay untold can be null",
+        f"{at}:1:24: 'x=y' cannot name a slice: a name is not empty and holds no '='",
+        f"{at}:1:36: the value of slice 'n' must be text, not a list",
+        f"{at}:1:46: abstain must be true or false, not text",
+        f"{at}:1:63: evidence[0] must be text, not a number",
+        f"{at}:2:23: broken JSON: NaN is not a finite number",
+        f"{at}:2:58: broken JSON: -Infinity is not a finite number",
+    ]
+
+
+def test_drift_is_told_beside_everything_else() -> None:
+    (SET / "docs").mkdir(parents=True)
+    (SET / "docs" / "a.md").write_text("text")
+    third = {"id": "q3", "input": "x"}
+    frozen([*ROWS, third], "name: mini\ncorpus: docs\n")
+    (SET / "docs" / "a.md").write_text("Text")
+    write(
+        [{**ROWS[0], "target": "7"}, '{"id": "q1", "input": NaN}', {"id": "q4", "input": 1}],
+        yaml="name: mini\ncorpus: docs\nslice: {}\n",
+    )
+    assert [text.partition(" |")[0] for text in problems(load_evalset)] == [
+        "mini/evalset.yaml:3:1: unknown key 'slice'",
+        "mini/examples.jsonl:2:14: broken JSON: NaN is not a finite number",
+        "mini/evalset.lock:1:1: 1 example changed since the set was frozen: q2",
+        "mini/evalset.lock:1:1: 1 example added since the set was frozen: q4",
+        "mini/evalset.lock:1:1: the corpus changed since the set was frozen",
+    ]
+
+
+def test_evidence_that_is_no_document_of_the_corpus_is_a_warning() -> None:
+    for name in ("refunds.md", "faq/returns.md"):
+        (SET / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (SET / "docs" / name).write_text("text")
+    good = ["refunds", "refunds.md#2", "returns", "faq/returns", "faq/returns.md#a#b"]
+    rows = [{"id": "a", "input": "x", "evidence": good}, {"id": "b", "input": "x"}]
+    yaml = "name: mini\ncorpus: docs\n"
+    write(rows, yaml=yaml)
+    assert freeze_evalset(SET).warnings == ()
+    rows[1]["evidence"] = ["refund", "refund", *(f"n{i:02}#1" for i in range(11))]
+    write(rows, yaml=yaml)
+    named = ", ".join(["refund", *(f"n{i:02}#1" for i in range(9))])
+    expected = (f"12 evidence ids name no document of the corpus mini/docs: {named} and 2 more",)
+    assert freeze_evalset(SET).warnings == expected
+    assert examine_evalset(SET).warnings == expected
 
 
 def test_the_number_of_problems_is_true_when_not_all_are_shown() -> None:
@@ -268,7 +325,7 @@ def test_an_empty_set_is_refused() -> None:
         ('{"id": "a", "input": 1}\n'.encode("utf-16"), ":1:1: byte 0xff is not UTF-8 text"),
         (b'{"id": "a", "input": "x\x00"}\n', ":1:24: broken JSON: Invalid control character"),
         (b"[" * 100_000 + b"\n", ":1:1: broken JSON: it nests too deep"),
-        (b'{"id": "a", "input": ' + b"9" * 9999 + b"}\n", ":1:1: broken JSON: a number of 9999"),
+        (b'{"id": "a", "input": ' + b"9" * 9999 + b"}\n", ":1:13: broken JSON: a number of 9999"),
     ],
 )
 def test_bytes_that_are_no_json(raw: bytes, expected: str) -> None:
@@ -309,14 +366,14 @@ def test_a_mapping_that_fits_no_row_is_told() -> None:
 def test_two_columns_for_one_field_are_refused() -> None:
     write([{"id": "a", "input": "x", "input.question": "y"}])
     assert problems() == [
-        "mini/examples.jsonl:1:1: two columns fill 'input': one whole, one 'input.question'"
+        "mini/examples.jsonl:1:27: two columns fill 'input': one whole, one 'input.question'"
     ]
 
 
 def test_an_input_field_must_be_in_every_input() -> None:
     write([*ROWS, {"id": "x", "input": {}}], yaml="name: mini\ninput_fields: [question]\n")
     assert problems() == [
-        "mini/examples.jsonl:3:1: the input has no 'question', which evalset.yaml lists in"
+        "mini/examples.jsonl:3:13: the input has no 'question', which evalset.yaml lists in"
         " input_fields"
     ]
 
@@ -509,6 +566,47 @@ def test_a_dataset_that_cannot_be_had() -> None:
     assert problem.startswith(
         "mini/evalset.yaml:2:11: the dataset '../empty' could not be resolved"
     )
+
+
+@pytest.mark.parametrize("name", ["../rows.csv", "rows", "data/rows.jsonl", "./a/b"])
+def test_a_dataset_path_that_leads_nowhere_is_no_name(name: str) -> None:
+    referring(name)
+    (problem,) = problems()
+    at = f"mini/evalset.yaml:2:21: the dataset {name} does not exist"
+    assert problem.startswith(f"{at} ({os.path.normpath(SET / name)})")
+
+
+def test_a_hub_that_is_not_reached_is_told_at_once() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from harness.config.evalset import freeze_evalset\n"
+        "from harness.errors import InputError\n"
+        "try:\n    freeze_evalset(Path('mini'))\n"
+        "except InputError as error:\n    print(error)\n"
+    )
+    referring("some-org/some-name")
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, **nowhere}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "the dataset 'some-org/some-name' could not be resolved" in done.stdout
+    assert "http://127.0.0.1:1 is not reached" in done.stdout
+    assert "Retrying" not in done.stderr
+
+
+def test_a_split_that_is_not_there_names_those_that_are() -> None:
+    table = datasets.Dataset.from_list([{"id": "a", "input": "x"}])
+    datasets.DatasetDict({"dev": table, "train": table}).save_to_disk("saved")
+    referring("../saved, split: test")
+    assert problems() == [
+        "mini/evalset.yaml:2:38: the dataset '../saved' has no split 'test' | known: dev, train"
+    ]
+    Path("folder").mkdir()
+    Path("folder/train.jsonl").write_text('{"id": "a", "input": "x"}\n')
+    referring("../folder, split: dev")
+    (problem,) = problems()
+    assert "Unknown split \"dev\". Should be one of ['train']" in problem
 
 
 JSON = st.recursive(

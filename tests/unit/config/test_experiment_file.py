@@ -6,7 +6,13 @@ from textwrap import dedent
 
 import pytest
 
-from harness.config.experiment import Experiment, ScorerSpec, check_primary, load_experiment
+from harness.config.experiment import (
+    Experiment,
+    ScorerSpec,
+    check_primary,
+    draft_experiment,
+    load_experiment,
+)
 from harness.config.gate import PolicyDocument, check_policy, check_sides, read_policy
 from harness.core.experiment import Analysis, PrimaryFigure, factor_table
 from harness.core.policy import GatePolicy, QualityRule
@@ -192,6 +198,58 @@ def test_a_loop_of_links_is_a_problem_not_a_traceback() -> None:
     assert found == ["x.yaml:2:10: the eval set loop/../set is a loop of symbolic links"]
 
 
+def test_a_value_that_cannot_be_read_is_one_problem() -> None:
+    for old, new in (
+        ("repeats: 2", "repeats: .inf"),
+        ("margin: 0.02", "margin: .nan"),
+        ("confidence: 0.9", "confidence: .nan"),
+    ):
+        (found,) = problems(changed(old, new))
+        assert found.endswith("numbers must be finite, not NaN or infinite")
+
+
+def test_what_can_be_read_of_a_wrong_experiment_is_kept() -> None:
+    text = changed("label: The other", "lable: The other").replace("seed: 7", "seed: x")
+    text = text.replace("- {id: correct", "- {id: broken}\n  - {id: correct")
+    Path("x.yaml").write_text(text.replace("margin: 0.02", "margn: 0.02"))
+    draft = draft_experiment(Path("x.yaml"))
+    assert draft.experiment is None
+    assert len(draft.problems) == 4
+    assert [r.fields for r in draft.recordings] == [{}, {"repeat": "trial"}]
+    assert (draft.evalset_folder, draft.repeats) == (Path("set"), 2)
+    assert [spec.id for spec in draft.scorers] == ["correct"]
+    assert draft.broken_scorers == {"broken"}
+    assert draft.policy is not None
+    (found,) = check_policy(draft.policy, RIGHT, None)
+    assert found.what == "there is no metric 'correct'"
+
+
+def test_a_wrong_policy_still_has_its_names_checked() -> None:
+    Path("policy.yaml").write_text(
+        "rules:\n"
+        "  - {metric: right, margin: .nan}\n"
+        "  - {metric: rigt, margin: x, slice: steps=9}\n"
+        "  - {latency: p95, slice: steps=8}\n"
+        "  - 7\n"
+        "  - {metric: broken.part, floor: 1}\n"
+    )
+
+    def check(document: PolicyDocument) -> list[Problem]:
+        return check_policy(document, {**RIGHT, "broken": None}, ["all", "steps=2"])
+
+    with pytest.raises(InputError) as caught:
+        read_policy(Path("policy.yaml"), check)
+    assert [f"{p.where[12:]} {p.what}" for p in caught.value.problems] == [
+        "2:29 margin: numbers must be finite, not NaN or infinite",
+        "3:14 there is no metric 'rigt'",
+        "3:28 rules[1].margin must be a number, not 'x'",
+        "3:38 there is no slice 'steps=9'",
+        "4:5 missing key 'max_ratio'",
+        "4:27 there is no slice 'steps=8'",
+        "5:5 rules[3] must be a mapping (key: value), not 7",
+    ]
+
+
 def test_duplicate_keys_are_told_with_everything_else() -> None:
     found = problems(GOOD.replace("seed: 7", "seed: 7\nname: twice") + "zzz: 1\n")
     assert found == [
@@ -233,9 +291,9 @@ def test_the_problems_of_scorers_stand_among_the_others() -> None:
 
 
 def test_primary_figures_must_exist() -> None:
-    experiment = load()
-    assert check_primary(experiment, ["correct"], ["all", "steps=2"]) == []
-    found = check_primary(experiment, ["corect"], ["all", "steps=3"])
+    source = load().source
+    assert check_primary(source, {"correct": Metric("correct")}, ["all", "steps=2"]) == []
+    found = check_primary(source, {"corect": Metric("corect")}, ["all", "steps=3"])
     assert [str(problem) for problem in found] == [
         "x.yaml:12:11: there is no metric 'correct'\n  hint: did you mean 'corect'?",
         "x.yaml:12:29: there is no metric 'correct'\n  hint: did you mean 'corect'?",
@@ -328,5 +386,5 @@ def test_a_policy_without_a_file_is_checked_too() -> None:
 
 
 def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(InputError, match=r"nowhere\.yaml: the file does not exist"):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: does not exist"):
         load_experiment(Path("nowhere.yaml"))

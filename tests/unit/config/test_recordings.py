@@ -160,11 +160,11 @@ def test_missing_foreign_and_doubled_ids_are_listed_together() -> None:
         {"id": "b1", "output": "x"},
     ]
     assert problems(rows, "a", "b", "c", "zzz") == [
-        "out.jsonl:2:1: 2 ids are not in the eval set 'mini': zz (line 2), b1 (line 4)"
-        " | did you mean 'zzz'?",
         "out.jsonl:1:1: 3 ids are missing from the recording: b, c, zzz | add a line for each;"
         ' {"id": ..., "error": "..."} counts as a failure of the infrastructure',
-        "out.jsonl:3:1: the id 'a' is already on line 1 | for repeats, number them: `repeat: 0, 1"
+        "out.jsonl:2:1: 2 ids are not in the eval set 'mini': zz (line 2), b1 (line 4)"
+        " | did you mean 'zzz'?",
+        "out.jsonl:3:2: the id 'a' is already on line 1 | for repeats, number them: `repeat: 0, 1"
         " ...`, or name the field that does: recorded: {file: ..., fields: {repeat: NAME}}",
     ]
 
@@ -196,11 +196,51 @@ def test_gaps_in_the_repeats_are_told_with_everything_else() -> None:
     del rows[7]
     found = problems(rows, *"abcdef")
     assert [problem.partition(" |")[0] for problem in found] == [
-        "out.jsonl:9:1: 1 id is not in the eval set 'mini': zz (line 9)",
         "out.jsonl:1:1: 1 id is missing from the recording: f",
-        "out.jsonl:7:1: repeat 1 is missing for 2 ids: d, e",
-        "out.jsonl:4:1: latency_s must not be negative: -1",
+        "out.jsonl:4:41: latency_s must not be negative: -1",
         "out.jsonl:6:1: the id 'c', repeat 0, is already on line 5",
+        "out.jsonl:7:1: repeat 1 is missing for 2 ids: d, e",
+        "out.jsonl:9:1: 1 id is not in the eval set 'mini': zz (line 9)",
+    ]
+
+
+def test_everything_wrong_on_a_line_is_told_by_column() -> None:
+    rows = [
+        '{"id": "a", "cost_usd": Infinity, "latency_s": -1, "evidence": 3, "id": "a"}',
+        '{"id": "b", "usage": {"output_tokens": -1, "prompt_tokens": "x"}, "status": "okay"}',
+    ]
+    assert [text.partition(" |")[0] for text in problems(rows, "a", "b")] == [
+        "out.jsonl:1:13: broken JSON: Infinity is not a finite number",
+        "out.jsonl:1:35: latency_s must not be negative: -1",
+        "out.jsonl:1:52: evidence must be a list of ids, not a number",
+        "out.jsonl:1:67: broken JSON: duplicate key 'id'",
+        "out.jsonl:2:23: usage.output_tokens must not be negative: -1",
+        "out.jsonl:2:44: usage.prompt_tokens must be a whole number, not text",
+        "out.jsonl:2:67: the status must be one of ok, system_failure, infrastructure_failure",
+    ]
+
+
+def test_the_column_is_that_of_the_files_own_name() -> None:
+    rows = [{"id": "a", "output": "ms", "t": {"ms": -1}}]
+    (problem,) = problems(rows, "a", latency_s="t.ms")
+    assert problem.startswith("out.jsonl:1:35: latency_s must not be negative")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": "b" "output": 1}', "[1]", '{"output": "x"}', '{"id": 1.5}']
+)
+def test_a_line_nobody_can_read_makes_no_id_missing(line: str) -> None:
+    good = {"id": "a", "output": "x"}
+    (problem,) = problems([good, line], "a", "b")
+    assert problem.startswith("out.jsonl:2:")
+    first, second = problems([good, line], "a", "b", "c")
+    assert "2 ids are missing from the recording: b, c" in first
+    assert second == problem
+
+
+def test_one_repeat_is_singular() -> None:
+    assert problems([{"id": "a", "output": "x"}], "a", repeats=3) == [
+        "out.jsonl:1:1: the recording holds 1 repeat, the experiment says 3 | repeats: 1"
     ]
 
 
@@ -211,13 +251,16 @@ def test_gaps_in_the_repeats_are_told_with_everything_else() -> None:
         ({"latency_s": "1"}, "latency_s must be a number, not text"),
         ({"latency_s": True}, "latency_s must be a number, not true or false"),
         ({"repeat": "0"}, "repeat must be a whole number, not text"),
-        ({"repeat": 0.5}, "repeat must be a whole number, not a number"),
+        ({"repeat": 0.5}, "repeat must be a whole number, not 0.5"),
         ({"usage": 3}, "usage must be an object, not a number"),
         ({"usage": {"prompt_tokens": -1}}, "usage.prompt_tokens must not be negative: -1"),
         ({"usage": {"prompt_tokens": 2**63}}, "usage.prompt_tokens must be at most 9223372036854"),
         ({"usage": {"output_tokens": 1e300}}, "usage.output_tokens must be at most 9223372036"),
         ({"usage": {"cached_prompt_tokens": 10**300}}, "usage.cached_prompt_tokens must be at"),
-        ({"repeat": -(2**70)}, "repeat must be at most 9223372036854775807"),
+        ({"repeat": 2**70}, "repeat must be at most 9223372036854775807"),
+        ({"repeat": -1}, "repeat must not be negative: -1"),
+        ({"latency_s": 1e200}, "latency_s must be at most 1e+12, not 1e+200"),
+        ({"cost_usd": 10**13}, "cost_usd must be at most 1e+12, not 1e+13"),
         ({"usage": {"output_tokens": "3"}}, "usage.output_tokens must be a whole number, not text"),
         ({"evidence": {"a": 1}}, "evidence must be a list of ids, not an object"),
         ({"evidence": ["a", None]}, "evidence[1] must be text, not null"),
@@ -234,7 +277,15 @@ def test_gaps_in_the_repeats_are_told_with_everything_else() -> None:
 )
 def test_a_wrong_value_is_told_with_its_line(row: Any, expected: str) -> None:
     (problem,) = problems([{"id": "a", "output": "x"}, {"id": "b", "output": "x", **row}], "a", "b")
-    assert problem.startswith(f"out.jsonl:2:1: {expected}")
+    line = FILE.read_text().splitlines()[1]
+    key = [*_inner(row), *row][0]
+    column = line.index(f'"{key}":') + 1
+    assert problem.startswith(f"out.jsonl:2:{column}: {expected}")
+
+
+def _inner(row: dict[str, Any]) -> list[str]:
+    """Keys of counts inside `usage`, which are what is wrong there."""
+    return list(row["usage"]) if isinstance(row.get("usage"), dict) else []
 
 
 def test_broken_lines_are_told_with_line_and_column() -> None:
@@ -244,14 +295,14 @@ def test_broken_lines_are_told_with_line_and_column() -> None:
         '{"id": "c" "output": 1}',
     ]
     found = problems(rows, "a", "b", "c")
-    assert "out.jsonl:1:1: broken JSON: a number of 401 digits is out of range" in found
-    assert "out.jsonl:2:1: broken JSON: NaN is not a finite number" in found
+    assert "out.jsonl:1:28: broken JSON: a number of 401 digits is out of range" in found
+    assert "out.jsonl:2:13: broken JSON: NaN is not a finite number" in found
     assert "out.jsonl:3:12: broken JSON: Expecting ',' delimiter | one JSON object a line" in found
 
 
 def test_a_recording_that_is_empty_or_not_there() -> None:
     assert problems([], "a")[0] == "out.jsonl:1:1: the recording is empty"
-    with pytest.raises(InputError, match=r"none\.jsonl:1:1: the file does not exist"):
+    with pytest.raises(InputError, match=r"none\.jsonl:1:1: does not exist"):
         load_records(variant(Path("none.jsonl")), evalset("a"))
 
 
@@ -298,7 +349,7 @@ def test_the_fingerprint_follows_content_and_facts() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    st.integers(1, 5), st.lists(st.integers(-3, 9), min_size=1, max_size=3, unique=True), st.data()
+    st.integers(1, 5), st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True), st.data()
 )
 def test_the_order_of_lines_is_irrelevant(n: int, repeats: list[int], data: st.DataObject) -> None:
     ids = [f"e{i}" for i in range(n)]

@@ -127,7 +127,7 @@ def test_a_bomb_of_merges_is_refused_before_it_expands(core: str) -> None:
 def test_a_value_that_no_json_could_hold_is_refused(value: str, expected: str) -> None:
     _, problems = read(f"ok: 1\nbad: {value}\n")
     assert len(problems) == 1
-    assert problems[0].startswith(f"x.yaml:2:6: {expected}")
+    assert problems[0].startswith(f"x.yaml:2:6: bad: {expected}")
 
 
 def test_files_that_are_not_there(here: Path) -> None:
@@ -140,11 +140,11 @@ def test_files_that_are_not_there(here: Path) -> None:
         assert read_yaml(Path(name), problems) is None
         found[name] = str(problems[0])
     assert found == {
-        "folder.yaml": "folder.yaml: the file is a folder, not a file",
-        "loop.yaml": "loop.yaml: the file is a loop of symbolic links",
-        "pipe.yaml": "pipe.yaml: the file is not a regular file",
-        "lop.yaml": "lop.yaml: the file does not exist\n  hint: did you mean 'loop.yaml'?",
-        "loop.yaml/x": "loop.yaml/x: the file is a loop of symbolic links",
+        "folder.yaml": "folder.yaml: is a folder, not a file",
+        "loop.yaml": "loop.yaml: is a loop of symbolic links",
+        "pipe.yaml": "pipe.yaml: is not a regular file",
+        "lop.yaml": "lop.yaml: does not exist\n  hint: did you mean 'loop.yaml'?",
+        "loop.yaml/x": "loop.yaml/x: is a loop of symbolic links",
     }
 
 

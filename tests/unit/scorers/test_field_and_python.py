@@ -25,6 +25,9 @@ from harness.plugins.scorers.python import Python
         ([1], None),
         ({}, None),
         (10**400, None),
+        (1e100, 1e100),
+        (1e101, None),
+        (-1e101, None),
     ],
 )
 def test_field_of_the_recording(ask: Any, recorded: Any, expected: float | None) -> None:
@@ -113,7 +116,10 @@ def raises(example, output, record):
     raise RuntimeError("no luck")
 
 def exits(example, output, record):
-    raise RecursionError("deep")
+    raise SystemExit(3)
+
+def large(example, output, record):
+    return output
 """
 
 
@@ -121,6 +127,7 @@ def exits(example, output, record):
 def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "scorer_of_a_test.py").write_text(SOURCE)
     (tmp_path / "broken_scorer_of_a_test.py").write_text("import nothing_of_that_name")
+    (tmp_path / "leaving_scorer_of_a_test.py").write_text("raise SystemExit(0)")
     monkeypatch.syspath_prepend(tmp_path)
     yield
     for name in ("scorer_of_a_test", "broken_scorer_of_a_test"):
@@ -164,8 +171,18 @@ def test_python_parts(ask: Any) -> None:
 def test_python_that_raises_is_missing(ask: Any) -> None:
     raised = ask(python("raises"), "x")
     assert raised == Unscored("scorer_of_a_test:raises raised RuntimeError: no luck")
-    assert isinstance(ask(python("exits"), "x"), Unscored)
+    exited = ask(python("exits"), "x")
+    assert exited == Unscored("scorer_of_a_test:exits raised SystemExit: 3")
     assert isinstance(ask(python("number"), "unknown"), Unscored)
+
+
+def test_python_numbers_beyond_all_sense_are_missing(ask: Any) -> None:
+    scorer = python("large", lower=None, upper=None)
+    assert ask(scorer, 1e100) == Scored(1e100)
+    for number in (1e101, -1e101):
+        assert ask(scorer, number) == Unscored(
+            "scorer_of_a_test:large returned a number beyond 1e+100"
+        )
 
 
 def test_python_is_not_called_for_failures(ask: Any) -> None:
@@ -180,6 +197,7 @@ def test_python_is_not_called_for_failures(ask: Any) -> None:
         ({"call": "scorer_of_a_test:absent"}, "cannot import"),
         ({"call": "no_such_module_at_all:f"}, "cannot import"),
         ({"call": "broken_scorer_of_a_test:f"}, "nothing_of_that_name"),
+        ({"call": "leaving_scorer_of_a_test:f"}, "SystemExit: 0"),
         ({"call": "scorer_of_a_test:CONSTANT"}, "not a function"),
         ({"call": "scorer_of_a_test"}, "pattern"),
         ({"call": "scorer_of_a_test:number()"}, "pattern"),
