@@ -67,13 +67,17 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
 
 
 def _policy(path: Path | None, run: RunData, reference: RunData) -> GatePolicy:
-    document = _own_policy(run) if path is None else read_policy(path)
     metrics = {metric.id: metric for metric in run.comparison.metrics}
     slices = [summary.id for summary in run.comparison.slices]
-    problems = [
-        *check_sides(document, candidates=run.scores.variants, baselines=reference.scores.variants),
-        *check_policy(document, metrics, slices),
-    ]
+    systems = {"candidates": run.scores.variants, "baselines": reference.scores.variants}
+
+    def check(document: PolicyDocument) -> list[Problem]:
+        return [*check_sides(document, **systems), *check_policy(document, metrics, slices)]
+
+    if path is not None:
+        return read_policy(path, check).policy
+    document = _own_policy(run)
+    problems = check(document)
     if problems:
         raise InputError(problems)
     return document.policy
