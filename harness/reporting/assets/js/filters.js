@@ -59,7 +59,7 @@ function matchesStatus(index, state, i) {
   return state.st === "0" ? seen.every((status) => status === "0") : seen.includes(state.st);
 }
 
-const ORDER_CHOICES = [["", "as in the eval set"], ["loss", "largest loss first"], ["gain", "largest gain first"], ["low", "lowest score first"]];
+const ORDER_CHOICES = [["", "by id"], ["loss", "largest loss first"], ["gain", "largest gain first"], ["low", "lowest score first"]];
 
 /** The examples to show, in order. `found` holds the hits of a full-text search, or null. */
 function select(index, state, found) {
