@@ -99,8 +99,8 @@ class Figures:
         if pair is None:
             gap = "the metric applies to none of these examples"
             return Evidence("non_inferiority", metric, slice_name, above, 0, 0.0, gap=gap)
-        gap = "" if pair.ci_low is not None else "no interval can be given for so few examples"
-        if pair.n and pair.finding == "too_few":
+        gap = "" if pair.ci_low is not None else _why(pair.method)
+        if not gap and pair.finding == "too_few":
             gap = "too few independent examples for a verdict"
         usable = not gap
         return Evidence(
@@ -135,9 +135,14 @@ class Figures:
             score.mean,
             score.ci_low,
             score.ci_high,
-            "" if score.ci_low is not None else "no interval can be given for these examples",
+            "" if score.ci_low is not None else _why(score.method),
             binary=(nature.lower, nature.upper) == (0.0, 1.0),
         )
+
+
+def _why(method: str) -> str:
+    """Why there is no interval: the method says `undefined: a class has fewer than ...`."""
+    return f"no interval: {method.removeprefix('undefined: ')}"
 
 
 _QUANTITIES: dict[str, Literal["latency_ratio", "cost_ratio"]] = {

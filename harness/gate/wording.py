@@ -12,7 +12,7 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
         return f"{evidence.gap[0].upper()}{evidence.gap[1:]}."
     if evidence.coverage < coverage:
         return (
-            f"Only {evidence.coverage:.1%} of the trials have {_needed(evidence)}; "
+            f"Only {evidence.coverage:.1%} of the {_units(evidence)} have {_needed(evidence)}; "
             f"the policy asks for {coverage:.1%}."
         )
     figure = _between(evidence)
@@ -28,6 +28,10 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
             return f"{figure}: beyond {bound}, but not as certainly as a failure must be."
         case "inconclusive":
             return f"{figure}: the limit {bound} lies within what the data allow."
+
+
+def _units(evidence: Evidence) -> str:
+    return "examples" if evidence.kind in ("latency_ratio", "cost_ratio") else "trials"
 
 
 def _needed(evidence: Evidence) -> str:

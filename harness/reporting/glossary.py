@@ -121,7 +121,8 @@ TERMS: tuple[Term, ...] = (
         "Failures",
         "System: the variant itself gave no usable answer; it counts as the worst score. "
         "Infrastructure: something outside it failed (a timeout, a refused connection); the "
-        "example is left out for both sides of the comparison and counted as missing.",
+        "trial is left out, an example with no other repeat is left out for both sides of the "
+        "comparison, and both count against coverage.",
     ),
     Term(
         "missing",

@@ -22,8 +22,8 @@ def notes(figures: Figures) -> Iterator[str]:
             for v in lost
         )
         yield (
-            f"Trials that failed outside the system: {listed}. Their examples are left out on "
-            "both sides of a comparison."
+            f"Trials that failed outside the system: {listed}. They are left out; an example with "
+            "no other trial is left out on both sides of a comparison."
         )
     yield from _too_few(figures)
     yield from _undefined(figures)

@@ -204,13 +204,23 @@ def _other_candidates(shipped: str, figures: Figures) -> list[str]:
 
 
 def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
-    needed = formats.share(figures.comparison.settings.coverage)
-    said = f"No verdict: too many results are missing (the comparison needs {needed} of them)."
-    if not pairs:
-        said = "No verdict: a primary figure has no example that it applies to."
+    least = figures.comparison.settings.coverage
+    lost = [pair for pair in pairs if pair.coverage < least]
+    said = "No verdict: a primary figure has no example that it applies to."
+    if lost:
+        said = (
+            "No verdict: too many results are missing "
+            f"(the comparison needs {formats.share(least)} of them)."
+        )
+    elif pairs:
+        said = "No verdict: a primary figure cannot be computed on both sides."
     reasons = [
         f"{one_line(pair.candidate)} against {one_line(pair.baseline)} on {_metric(pair)}: "
-        f"{formats.share(pair.coverage)} of the trials scored on both sides."
+        + (
+            f"{formats.share(pair.coverage)} of the trials scored on both sides."
+            if pair in lost
+            else "no example has anything to count."
+        )
         for pair in pairs
     ]
     return Headline("No verdict", "unsure", said, tuple(reasons))

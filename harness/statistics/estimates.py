@@ -81,8 +81,7 @@ def mean_estimate(
     if len(residuals) < 2:
         return Estimate(mean, error, None, None, "undefined: one cluster only")
     model = share * (1 - share) / n
-    above, below = np.maximum(values - bottom, 0.0), np.maximum(top - values, 0.0)
-    events = min(_participants(above, clusters), _participants(below, clusters))
+    events = _events(values, clusters)
     observed = _variance_of_mean(residuals / span, n) / model if model > 0 else 0.0
     dispersion = _shrunk(observed, events, _cautious_dispersion(sizes), _PRIOR_EVENTS_MEAN)
     divisor = dispersion * _student_factor(len(sizes) - 1, confidence)
@@ -119,7 +118,7 @@ def paired_estimate(
     error = math.sqrt(_variance_of_mean(residuals, n))
     if scale is None:
         scale = float(np.abs(diffs).max())
-        if scale < _LEAST_SPAN:
+        if scale < _LEAST_SPAN or np.ptp(diffs) == 0:
             return Estimate(mean, error, None, None, "undefined: no spread, no known range")
     if abs(mean) < _ROUNDING * scale:
         mean = 0.0
@@ -149,9 +148,9 @@ def _paired_interval(
     """Tango's interval of the wins and losses that match the differences' moments."""
     n, n_clusters = len(diffs), len(residuals)
     gains, falls = float(diffs[diffs > 0].sum()), float(-diffs[diffs < 0].sum())
-    events = _participants(np.abs(diffs), clusters)
+    events = _events(diffs, clusters)
     square = float((diffs**2).sum())
-    observed = square / (gains + falls) if events else 1.0
+    observed = square / (gains + falls) if square else 1.0
     magnitude = _shrunk(observed, events, 1.0, _PRIOR_EVENTS_MAGNITUDE)
     model = (magnitude * (gains + falls) / n - ((gains - falls) / n) ** 2) / n
     observed = _variance_of_mean(residuals, n) / model if model > 0 else 0.0
@@ -223,11 +222,18 @@ def _variance_of_mean(residual_sums: FloatArray, n: int) -> float:
     return float(n_clusters / (n_clusters - 1) * (residual_sums**2).sum() / n**2)
 
 
-def _participants(amounts: FloatArray, clusters: IntArray | None) -> float:
-    """Over how many clusters the non-negative `amounts` are spread: k if k hold equal parts."""
-    sums, _ = _cluster_sums(amounts, clusters)
-    square = float((sums**2).sum())
-    return float(sums.sum()) ** 2 / square if square > 0 else 0.0
+def _events(values: FloatArray, clusters: IntArray | None) -> float:
+    """Over how many clusters the deviations from the usual value are spread.
+
+    k if k clusters hold equal parts of them. With rare wins and losses the usual value is 0, and
+    these are counted; if all differ alike but for a few, the few are.
+    """
+    sums, _ = _cluster_sums(np.abs(values - np.median(values)), clusters)
+    largest = float(sums.max())
+    if largest == 0:
+        return 0.0
+    shares = sums / largest
+    return float(shares.sum() ** 2 / (shares**2).sum())
 
 
 def _cautious_dispersion(sizes: FloatArray) -> float:

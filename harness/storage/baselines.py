@@ -61,9 +61,9 @@ def save_baseline(
 
 
 def _without_texts(comparison: Comparison) -> Comparison:
-    """`comparison` without the kinds of errors, which recordings word as they like."""
+    """`comparison` without error kinds and warnings, which may quote the data."""
     variants = (one.model_copy(update={"error_kinds": {}}) for one in comparison.variants)
-    return comparison.model_copy(update={"variants": tuple(variants)})
+    return comparison.model_copy(update={"variants": tuple(variants), "warnings": ()})
 
 
 def _swap(fresh: Path, target: Path) -> None:

@@ -124,7 +124,7 @@ def _not_found(argument: str, reports: Path) -> InputError:
     known = known_runs(reports)
     not_whole = _runs_of(argument, reports)
     if not_whole:
-        hint = f"it has partial or compared runs only; name one by its id: {not_whole[0]}"
+        hint = f"it has no latest whole run; name a run by its id, such as {not_whole[0]}"
     elif not known:
         hint = f"there is no run in {reports}/ yet; make one with: harness run CONFIG"
     else:

@@ -180,7 +180,7 @@ def test_latencies_missing_on_one_side_count_against_coverage():
     latency[1, :20] = np.nan
     verdict = _decide(_comparison(0, 0, 400, latency=latency), {"latency": "p50", "max_ratio": 1})
     assert verdict.outcome == "inconclusive"
-    assert "95.0% of the trials have a latency on both sides" in verdict.rules[0].reason
+    assert "95.0% of the examples have a latency on both sides" in verdict.rules[0].reason
 
 
 def test_unknown_latency_and_cost_cannot_pass():

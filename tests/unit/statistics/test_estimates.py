@@ -105,3 +105,43 @@ def test_values_of_any_size_are_no_crash(size):
         paired_estimate(values, None, None, 0.95),
     ):
         assert estimate.low is None or estimate.low <= estimate.value <= estimate.high
+
+
+@pytest.mark.parametrize("difference", [1.0, 0.25, -0.01])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_same_difference_everywhere_is_no_certainty(difference, size):
+    """Clustered, repeated or graded: what is rare may not have been seen."""
+    clusters = None if size == 1 else _clusters(60, size)
+    estimate = paired_estimate(np.full(60, difference), clusters, 1.0, 0.95)
+    assert estimate.low < difference - 0.03
+    if difference < 1:
+        assert estimate.high > difference + 0.01
+    assert mean_estimate(np.full(60, 0.5), clusters, (0.0, 1.0), 0.95).low < 0.45
+
+
+def test_a_known_difference_of_unknown_range_has_no_interval():
+    assert paired_estimate(np.full(9, 3.0), None, None, 0.95).low is None
+
+
+@pytest.mark.parametrize(("n", "chance"), [(20, 0.02), (50, 0.02), (100, 0.02), (100, 0.01)])
+def test_rare_catastrophes_among_equal_differences_are_covered(n, chance):
+    """Slightly worse everywhere and a disaster now and then: the gate may not be fooled."""
+    rng = np.random.default_rng(11)
+    truth = -0.01 * (1 - chance) - chance
+    lows = []
+    for _ in range(600):
+        diffs = np.where(rng.random(n) < chance, -1.0, -0.01)
+        lows.append(paired_estimate(diffs, None, 1.0, 0.95).low)
+    assert np.mean(np.array(lows) > truth) <= 0.03
+
+
+@pytest.mark.parametrize("n_clusters", [10, 25, 50])
+def test_nearly_certain_wins_in_clusters_are_covered(n_clusters):
+    rng = np.random.default_rng(12)
+    clusters = np.repeat(np.arange(n_clusters, dtype=np.int32), 2)
+    hits = 0
+    for _ in range(600):
+        diffs = (rng.random(2 * n_clusters) < 0.97).astype(float)
+        estimate = paired_estimate(diffs, clusters, 1.0, 0.95, binary=True)
+        hits += estimate.low <= 0.97 <= estimate.high
+    assert hits / 600 >= 0.935

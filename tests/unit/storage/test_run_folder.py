@@ -232,7 +232,7 @@ def test_latest_is_the_newest_finished_run(reports: Path) -> None:
 )
 def test_latest_is_a_whole_run_of_one_experiment(reports: Path, facts: dict[str, Any]) -> None:
     other = finished(reports / "toy", **facts)
-    with pytest.raises(InputError, match=f"partial or compared runs only.*{other.name}"):
+    with pytest.raises(InputError, match=f"no latest whole run.*{other.name}"):
         find_run("toy", reports)
     whole = finished(reports / "toy")
     finished(reports / "toy", **facts)
