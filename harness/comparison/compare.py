@@ -66,7 +66,7 @@ def compare(subject: Subject) -> Comparison:
 def _idle_metrics(table: Sequence[Column]) -> list[str]:
     """A warning for every metric that no example has: most often a mistyped path."""
     return [
-        f"{column.metric.id} applies to none of the examples: check its where: and target_field:"
+        f"{column.metric.id} applies to none of the examples: check its where and target_field"
         for column in table
         if not column.applicable.any()
     ]
