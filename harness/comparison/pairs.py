@@ -119,9 +119,11 @@ def _p_values(subject: Subject, pairs: Sequence[_Pair], slice_rows: IntArray) ->
     result: list[float | None] = [None] * len(pairs)
     permuted = []
     for index, pair in enumerate(pairs):
+        if not len(pair.diffs):
+            continue
         if pair.exact:
             result[index] = mcnemar_exact(int((pair.diffs > 0).sum()), int((pair.diffs < 0).sum()))
-        elif len(pair.diffs):
+        else:
             permuted.append(index)
     if not permuted:
         return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.comparison import Comparison
-from harness.core.policy import CostRule, GatePolicy, LatencyRule, QualityRule
+from harness.core.policy import CostRule, GatePolicy, LatencyRule, QualityRule, Rule
 from harness.core.verdict import Outcome, RuleResult, Verdict
 from harness.errors import ExitCode
 from harness.gate.evidence import Evidence, Figures
@@ -89,10 +89,8 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
     """One entry for every limit of every rule on every slice it names."""
     result: list[_Question] = []
     for rule in policy.rules:
-        for name in slices_of_rule(rule.slice, figures.slices):
+        for name in _slices(rule, figures):
             match rule:
-                case QualityRule() if rule.slice != name and not figures.has(rule.metric, name):
-                    pass  # `name=*` means the values that the metric applies to
                 case QualityRule():
                     result += _quality(rule, name, figures)
                 case LatencyRule():
@@ -104,6 +102,14 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
                     evidence = figures.ratio("cost_mean", name)
                     result.append(_Question(text, evidence, rule.max_ratio))
     return result
+
+
+def _slices(rule: Rule, figures: Figures) -> list[str]:
+    """Of `name=*`, the values that the metric applies to; all of them if it applies to none."""
+    names = slices_of_rule(rule.slice, figures.slices)
+    if not isinstance(rule, QualityRule):
+        return names
+    return [name for name in names if figures.has(rule.metric, name)] or names
 
 
 def _quality(rule: QualityRule, name: str, figures: Figures) -> list[_Question]:

@@ -90,7 +90,7 @@ def tango(wins: float, losses: float, n: float, confidence: float) -> tuple[floa
     """Tango's score interval for a paired difference of shares, never of width 0.
 
     Where all discordant pairs point one way, the end nearer to 0 is that of the Jeffreys
-    interval if that is wider: there Tango's covers down to 93.1 % (docs/statistics.md).
+    interval if that is wider: there Tango's covers down to 93.2 % (docs/statistics.md).
     """
     z = z_quantile(confidence)
     estimate = (wins - losses) / n

@@ -82,7 +82,9 @@ def mean_estimate(
         return Estimate(mean, error, None, None, "undefined: one cluster only")
     model = share * (1 - share) / n
     events = _events(values, clusters)
-    observed = _variance_of_mean(residuals / span, n) / model if model > 0 else 0.0
+    observed = (
+        _cautious_variance((values - mean) / span, residuals / span) / model if model else 0.0
+    )
     dispersion = _shrunk(observed, events, _cautious_dispersion(sizes), _PRIOR_EVENTS_MEAN)
     divisor = dispersion * _student_factor(len(sizes) - 1, confidence)
     low, high = binomial.wilson_or_jeffreys(share * n / divisor, n / divisor, confidence)
@@ -90,7 +92,7 @@ def mean_estimate(
         # The observed range hides the tail: move by the skewness that a share would not have.
         excess = _third_over_second(residuals) - span * divisor * (1 - 2 * share)
         shift = _johnson(excess, confidence) / n / span * events / (events + _PRIOR_EVENTS_MEAN)
-        low, high = low + shift, high + shift
+        low, high = min(low + shift, share), max(high + shift, share)
     return _scaled(mean, error, (low, high), (bottom, span), "wilson_or_jeffreys_effective_n")
 
 
@@ -153,11 +155,12 @@ def _paired_interval(
     observed = square / (gains + falls) if square else 1.0
     magnitude = _shrunk(observed, events, 1.0, _PRIOR_EVENTS_MAGNITUDE)
     model = (magnitude * (gains + falls) / n - ((gains - falls) / n) ** 2) / n
-    observed = _variance_of_mean(residuals, n) / model if model > 0 else 0.0
+    variance = _cautious_variance(diffs - (gains - falls) / n, residuals)
+    observed = variance / model if model > 0 else 0.0
     cautious = _cautious_dispersion(_cluster_sums(diffs, clusters)[1])
     # Where most clusters have an event, their spread needs no prior.
     prior_events = _PRIOR_EVENTS_PAIR * (1 - min(1.0, events / n_clusters)) ** 2
-    dispersion = max(observed, _shrunk(observed, events, cautious, prior_events), 1e-9)
+    dispersion = max(observed, _shrunk(observed, events, cautious, prior_events))
     degrees = min(n_clusters - 1, events + _EXTRA_DEGREES_PAIR)
     divisor = dispersion * _student_factor(degrees, confidence)
     size = magnitude * divisor
@@ -220,6 +223,15 @@ def _variance_of_mean(residual_sums: FloatArray, n: int) -> float:
     if n_clusters < 2:
         return 0.0
     return float(n_clusters / (n_clusters - 1) * (residual_sums**2).sum() / n**2)
+
+
+def _cautious_variance(residuals: FloatArray, cluster_sums: FloatArray) -> float:
+    """The variance of a mean, clusters respected, but at least half of what it is without them.
+
+    Differences that happen to cancel within every cluster are chance, not certainty.
+    """
+    n = len(residuals)
+    return max(_variance_of_mean(cluster_sums, n), 0.5 * _variance_of_mean(residuals, n))
 
 
 def _events(values: FloatArray, clusters: IntArray | None) -> float:

@@ -430,3 +430,11 @@ def test_rounding_is_no_difference_and_needs_no_examples():
     value = np.array([[0.1, 0.2, 0.3] * 20, [0.3, 0.1, 0.2] * 20])
     p = pair(compared(value, Metric("m")))
     assert (p.diff, p.n_needed) == (0.0, None)
+
+
+def test_a_pair_without_data_has_no_p_value_and_weighs_on_no_other():
+    value = _binary((10, 5, 30, 15))[:, :, None]
+    lost = np.full((1, *value.shape[1:]), np.nan)
+    three = compared(np.concatenate([value, lost]))
+    assert (pair(three, "c").p_value, pair(three, "c").test) == (None, "none")
+    assert pair(three).p_adjusted == pair(compared(value)).p_adjusted

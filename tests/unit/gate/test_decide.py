@@ -154,6 +154,17 @@ def test_a_pattern_leaves_out_values_that_the_metric_does_not_apply_to():
     assert named.outcome == "inconclusive"
 
 
+def test_a_pattern_that_applies_nowhere_is_no_pass():
+    value = np.full((2, 100, 1), np.nan)
+    idle = metric_scores(Metric("n"), value, reason=np.full(value.shape, NOT_APPLICABLE))
+    fine = metric_scores(Metric("m", binary=True), np.ones((2, 100, 1)))
+    examples = tuple(Example(id=f"e{i:04d}", input={}, slices={"kind": "x"}) for i in range(100))
+    rules = [_margin(0.2), {"metric": "n", "margin": 0.2, "slice": "kind=*"}]
+    verdict = _decide(_at(subject([fine, idle], examples=examples)), *rules)
+    assert [rule.outcome for rule in verdict.rules] == ["pass", "inconclusive"]
+    assert verdict.outcome == "inconclusive"
+
+
 def test_free_on_both_sides_is_no_rise():
     free = _comparison(0, 0, 400, cost=np.zeros((2, 400)))
     assert _decide(free, {"cost": "mean", "max_ratio": 1.0}).outcome == "pass"

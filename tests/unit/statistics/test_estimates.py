@@ -145,3 +145,12 @@ def test_nearly_certain_wins_in_clusters_are_covered(n_clusters):
         estimate = paired_estimate(diffs, clusters, 1.0, 0.95, binary=True)
         hits += estimate.low <= 0.97 <= estimate.high
     assert hits / 600 >= 0.935
+
+
+def test_differences_that_cancel_within_every_cluster_are_no_certainty():
+    diffs = np.tile([1.0, -1.0], 20)
+    estimate = paired_estimate(diffs, _clusters(40, 2), 1.0, 0.95, binary=True)
+    plain = paired_estimate(diffs, None, 1.0, 0.95, binary=True)
+    assert estimate.high - estimate.low > 0.6 * (plain.high - plain.low)
+    values = np.tile([1.0, 0.0], 20)
+    assert mean_estimate(values, _clusters(40, 2), (0.0, 1.0), 0.95).low < 0.42
