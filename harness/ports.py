@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
+from harness.core.chat import Completion, ModelRequest, ToolSpec
 from harness.core.example import Example
+from harness.core.passage import Chunk, Passage, Query, Ranking
 from harness.core.record import Record
-from harness.core.score import Metric, ScoreOutcome
+from harness.core.score import FloatArray, Metric, ScoreOutcome
+from harness.core.tools import ToolResult
+from harness.core.values import JsonValue
+
+T = TypeVar("T")
 
 
 class Scorer(Protocol):
@@ -33,9 +41,184 @@ class Scorer(Protocol):
         ...
 
 
+class Provider(Protocol):
+    """Asks models. A pydantic model whose fields are its options (`base_url` among them).
+
+    One is built for each distinct provider and options of a run and shared by all variants.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, JsonValue]:
+        """What tells this route to a model from another: SDK and version, API version, address."""
+        ...
+
+    def problems(self, request: ModelRequest) -> Sequence[str]:
+        """What of a request this model does not take, each as a sentence; nothing is sent.
+
+        Asked at `harness check` with the request that a variant would send (its messages empty).
+        A parameter that is not sent, or that the model is known to refuse, must be told here.
+        """
+        ...
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        """Make one attempt, within `request.timeout_s`; never retries by itself.
+
+        Raises:
+            ServiceError: if there is no whole answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; called once, from the loop that `complete` ran in."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. A pydantic model whose fields are its options."""
+
+    @property
+    def identity(self) -> Mapping[str, JsonValue]:
+        """What defines the vectors: model, address, hash of local weights."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> tuple[FloatArray, float | None]:
+        """Unit vectors of shape (texts, dimensions), and the cost in US dollars (None: unknown).
+
+        Raises:
+            ServiceError: if the endpoint fails.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds passages. A pydantic model whose fields are its options."""
+
+    @property
+    def needs_corpus(self) -> bool:
+        """Whether it searches chunks that harness makes, or an engine that a team runs."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, JsonValue]:
+        """What defines the ranking beside its options: versions, address."""
+        ...
+
+    async def open(self, chunks: Sequence[Chunk], cache: Path) -> None:
+        """Make ready, untimed: build the index, or load it from the folder `cache`.
+
+        `cache` is of this corpus, this way of chunking and this retriever's options alone.
+        """
+        ...
+
+    async def retrieve(self, query: Query) -> Ranking:
+        """The best passages, best first; equal scores in the order of their ids.
+
+        Raises:
+            ServiceError: if the engine fails.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Reranker(Protocol):
+    """Orders passages anew. A pydantic model whose fields are its options."""
+
+    @property
+    def identity(self) -> Mapping[str, JsonValue]:
+        """What defines the ranking: model, address, hash of local weights."""
+        ...
+
+    async def rerank(self, query: str, passages: Sequence[Passage], limit: int) -> Ranking:
+        """The best `limit` of the passages, best first, with their new scores.
+
+        Raises:
+            ServiceError: if the endpoint fails.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Toolbox(Protocol):
+    """One or more tools. A pydantic model whose fields are its options."""
+
+    @property
+    def identity(self) -> Mapping[str, JsonValue]:
+        """What defines the tools: address, hash of the code."""
+        ...
+
+    async def open(self) -> Sequence[ToolSpec]:
+        """Start what the tools need, and tell which there are.
+
+        Raises:
+            ServiceError: if they cannot be had.
+        """
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, JsonValue]) -> ToolResult:
+        """Call a tool; what goes wrong in it is a result, not an exception."""
+        ...
+
+    async def close(self) -> None:
+        """End what was started."""
+        ...
+
+
 class Clock(Protocol):
     """Wall-clock time, so that tests can hold it still."""
 
     def now_iso(self) -> str:
         """The time in UTC, ISO 8601, to the second."""
+        ...
+
+
+class Timer(Protocol):
+    """Time that passes, so that tests need not wait for it."""
+
+    def now_s(self) -> float:
+        """Seconds on a clock that never steps."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Paced(Generic[T]):
+    """What a call gave at last, and what it took beside its successful attempt.
+
+    `latency_s` is the successful attempt's. `queue_s` was waited for a place, `retry_wait_s` went
+    to failed attempts and the pauses after them.
+    """
+
+    value: T
+    latency_s: float
+    attempts: int = 1
+    queue_s: float = 0.0
+    retry_wait_s: float = 0.0
+
+
+class Pacer(Protocol):
+    """Limits how many calls a service has at once, and repeats those that may yet succeed."""
+
+    async def run(self, route: str, attempt: Callable[[], Awaitable[T]]) -> Paced[T]:
+        """Make `attempt` until it succeeds or there is no point in another one.
+
+        Args:
+            route: the service, such as `http/llama @ 127.0.0.1:8000`; limits hold per route.
+            attempt: one attempt, which raises ServiceError.
+
+        Raises:
+            GaveUpError: with the last attempt's error and what all of them took.
+        """
         ...

@@ -24,12 +24,12 @@ def _shape(value: Any) -> str | None:
     return "<mapping>" if isinstance(value, dict | BaseModel) else None
 
 
-_PathOrMapping = Discriminator(
+PathOrMapping = Discriminator(
     _shape,
     custom_error_type="path_or_mapping",
     custom_error_message="must be a path or a mapping (key: value)",
 )
-_NameOrMapping = Discriminator(
+NameOrMapping = Discriminator(
     _shape,
     custom_error_type="name_or_mapping",
     custom_error_message="must be a name or a mapping (key: value)",
@@ -108,7 +108,7 @@ class VariantFile(FileModel):
     id: VariantId
     """The variant's name in every table."""
     recorded: Annotated[
-        Annotated[Text, Tag("<text>")] | Annotated[Recording, Tag("<mapping>")], _PathOrMapping
+        Annotated[Text, Tag("<text>")] | Annotated[Recording, Tag("<mapping>")], PathOrMapping
     ]
     """Path of the recorded outputs, relative to this file; or {file, fields}."""
     label: str = ""
@@ -168,7 +168,7 @@ class ExperimentFile(FileModel):
         list[
             Annotated[
                 Annotated[Text, Tag("<text>")] | Annotated[VariantFile, Tag("<mapping>")],
-                _PathOrMapping,
+                PathOrMapping,
             ]
         ],
         Field(min_length=1),
@@ -186,7 +186,7 @@ class ExperimentFile(FileModel):
         list[
             Annotated[
                 Annotated[Text, Tag("<text>")] | Annotated[PrimaryEntry, Tag("<mapping>")],
-                _NameOrMapping,
+                NameOrMapping,
             ]
         ],
         Field(min_length=1),
@@ -197,7 +197,7 @@ class ExperimentFile(FileModel):
     gate: (
         Annotated[
             Annotated[Text, Tag("<text>")] | Annotated[GatePolicy, Tag("<mapping>")],
-            _PathOrMapping,
+            PathOrMapping,
         ]
         | None
     ) = None
@@ -259,7 +259,7 @@ class EvalSetFile(FileModel):
     examples: (
         Annotated[
             Annotated[Text, Tag("<text>")] | Annotated[DatasetReference, Tag("<mapping>")],
-            _PathOrMapping,
+            PathOrMapping,
         ]
         | None
     ) = None

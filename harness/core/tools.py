@@ -1,0 +1,18 @@
+"""What a tool gave back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A tool's answer as the text that the model is shown.
+
+    `error` is a word for what went wrong (`raised`, `timeout`, `memory`, `arguments`, `unknown`,
+    `connection`); then `text` says it. `cost_usd` is None where unknown.
+    """
+
+    text: str
+    error: str | None = None
+    cost_usd: float | None = 0.0

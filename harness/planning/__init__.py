@@ -1,0 +1,1 @@
+"""Before anything runs: what differs between variants, the schedule, the forecast."""

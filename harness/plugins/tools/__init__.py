@@ -1,0 +1,1 @@
+"""Sources of tools, one file each."""

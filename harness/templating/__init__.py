@@ -1,0 +1,1 @@
+"""Prompt templates and expressions: a safe part of Jinja."""
