@@ -1,8 +1,9 @@
 """Plugins by name: the built-in ones, and those that installed packages bring.
 
-A built-in is one line here and is imported only when it is used. A package brings scorers with
-the entry-point group `harness.scorers`; a scorer is a pydantic model whose fields are its options
-and `id`, and that has the shape of `harness.ports.Scorer`.
+A built-in is one line here and is imported only when it is used. A package brings plugins with an
+entry-point group per kind: `harness.scorers`, `harness.providers`, `harness.retrievers`,
+`harness.rerankers`, `harness.tools`. A plugin is a pydantic model whose fields are its options (and
+a scorer's `id`), and that has the shape of its port in `harness.ports`.
 """
 
 from __future__ import annotations
@@ -10,24 +11,60 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ValidationError
 
 from harness.config.experiment import ScorerSpec
 from harness.config.paths import require, resolve
 from harness.config.suggest import did_you_mean
-from harness.config.validate import in_order, problems_of
+from harness.config.validate import in_order, option_problems, problems_of
 from harness.core.values import fingerprint
+from harness.core.variant import Component
 from harness.errors import InputError, Problem
 from harness.ports import Scorer
 
-GROUP = "harness.scorers"
+Kind: TypeAlias = Literal["scorer", "provider", "retriever", "reranker", "tool"]
 
 _PACKAGE = "harness.plugins.scorers"
+
+PROVIDERS: dict[str, str] = {
+    "openai": "harness.plugins.providers.openai:OpenAI",
+    "anthropic": "harness.plugins.providers.anthropic:Anthropic",
+    "litellm": "harness.plugins.providers.litellm:LiteLLM",
+    "http": "harness.plugins.providers.http:Http",
+    "scripted": "harness.plugins.providers.scripted:Scripted",
+}
+"""The built-in providers: name (`model: NAME/...`) to `module:Class`."""
+
+RETRIEVERS: dict[str, str] = {
+    "bm25": "harness.plugins.retrievers.bm25:Bm25",
+    "dense": "harness.plugins.retrievers.dense:Dense",
+    "hybrid": "harness.plugins.retrievers.hybrid:Hybrid",
+    "qdrant": "harness.plugins.retrievers.qdrant:Qdrant",
+    "pgvector": "harness.plugins.retrievers.pgvector:Pgvector",
+    "opensearch": "harness.plugins.retrievers.opensearch:OpenSearch",
+    "http": "harness.plugins.retrievers.http:Http",
+}
+"""The built-in retrievers: name (`retrieval: {kind: NAME}`) to `module:Class`."""
+
+RERANKERS: dict[str, str] = {
+    "cross_encoder": "harness.plugins.rerankers.cross_encoder:CrossEncoder",
+    "http": "harness.plugins.rerankers.http:Http",
+    "litellm": "harness.plugins.rerankers.litellm:LiteLLM",
+}
+"""The built-in rerankers: name (`rerank: {kind: NAME}`) to `module:Class`."""
+
+TOOLS: dict[str, str] = {
+    "python": "harness.plugins.tools.python:Python",
+    "http": "harness.plugins.tools.http:Http",
+    "mcp": "harness.plugins.tools.mcp:Mcp",
+}
+"""The built-in sources of tools: name (`tools: {use: [{kind: NAME}]}`) to `module:Class`."""
 
 SCORERS: dict[str, str] = {
     "exact_match": f"{_PACKAGE}.exact_match:ExactMatch",
@@ -49,20 +86,67 @@ SCORERS: dict[str, str] = {
 """The built-in scorers: name (`use:`) to `module:Class`."""
 
 
-def find_scorer(use: str) -> type[BaseModel]:
-    """The class of a scorer. A built-in is found before an installed one of the same name.
+BUILT_INS: dict[Kind, dict[str, str]] = {
+    "scorer": SCORERS,
+    "provider": PROVIDERS,
+    "retriever": RETRIEVERS,
+    "reranker": RERANKERS,
+    "tool": TOOLS,
+}
+
+
+def find(kind: Kind, use: str) -> type[BaseModel]:
+    """The class of a plugin. A built-in is found before an installed one of the same name.
 
     Raises:
-        InputError: if no scorer has that name, or if its package cannot be imported.
+        InputError: if no plugin of that kind has that name, or if it cannot be imported.
     """
-    if use in SCORERS:
-        module, _, name = SCORERS[use].partition(":")
+    table = BUILT_INS[kind]
+    if use in table:
+        module, _, name = table[use].partition(":")
         return cast("type[BaseModel]", getattr(importlib.import_module(module), name))
-    installed = _installed()
+    installed = {entry.name: entry for entry in entry_points(group=f"harness.{kind}s")}
     if use not in installed:
-        hint = did_you_mean(use, [*SCORERS, *installed])
-        raise InputError(Problem("", f"no scorer is called '{use}'", hint))
-    return _load(installed[use])
+        hint = did_you_mean(use, [*table, *installed])
+        raise InputError(Problem("", f"no {kind} is called '{use}'", hint))
+    return _load(kind, installed[use])
+
+
+def build(kind: Kind, component: Component) -> Any:
+    """The plugin that a variant asks for, with its options.
+
+    Raises:
+        InputError: if there is none of that name, or naming every wrong option.
+    """
+    try:
+        model = find(kind, component.use)
+        return model.model_validate(
+            dict(component.options), context=_context(Path(component.folder))
+        )
+    except InputError as error:
+        raise InputError(
+            replace(problem, where=component.where("")) for problem in error.problems
+        ) from None
+    except ValidationError as error:
+        model = find(kind, component.use)
+        raise InputError(option_problems(error, model, component.where)) from None
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """The function called `package.module:function`, on the path or in the working folder.
+
+    Raises:
+        ValueError: saying why it cannot be had.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - importing runs foreign code
+        raise ValueError(f"cannot import {name} ({type(error).__name__}: {error})") from None
+    if not callable(found):
+        raise ValueError(f"{name} is not a function")
+    function: Callable[..., Any] = found
+    return function
 
 
 def build_scorers(specs: Sequence[ScorerSpec]) -> list[Scorer]:
@@ -93,14 +177,14 @@ def usable_scorers(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Prob
     metrics: Counter[str] = Counter()
     for spec in specs:
         try:
-            model = find_scorer(spec.use)
+            model = find("scorer", spec.use)
             scorer = model.model_validate(
                 {**spec.options, "id": spec.id}, context=_context(spec.source.folder)
             )
         except InputError as error:
             problems += [Problem(spec.where("use"), p.what, p.hint) for p in error.problems]
         except ValidationError as error:
-            problems += problems_of(error, spec.source, find_scorer(spec.use), spec.at)
+            problems += problems_of(error, spec.source, find("scorer", spec.use), spec.at)
         else:
             scorers.append(cast("Scorer", scorer))
             metrics.update(metric.id for metric in scorers[-1].metrics)
@@ -137,17 +221,13 @@ def _context(folder: Path) -> dict[str, Any]:
     return {"folder": folder, "find_file": find_file}
 
 
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
-def _load(entry: EntryPoint) -> type[BaseModel]:
+def _load(kind: Kind, entry: EntryPoint) -> type[BaseModel]:
     try:
         found: Any = entry.load()
     except (Exception, SystemExit) as error:  # a plugin's import runs foreign code
-        what = f"the scorer '{entry.name}' ({entry.value}) cannot be loaded: {error}"
+        what = f"the {kind} '{entry.name}' ({entry.value}) cannot be loaded: {error}"
         raise InputError(Problem("", what)) from error
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        what = f"the scorer '{entry.name}' ({entry.value}) is not a pydantic model"
+        what = f"the {kind} '{entry.name}' ({entry.value}) is not a pydantic model"
         raise InputError(Problem("", what))
     return found

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.config.schema import file_schemas
-from harness.registry import SCORERS, find_scorer
+from harness.registry import SCORERS, find
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schema"
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "schema"
 def main() -> int:
     """Write or check every schema; the exit status."""
     stale = []
-    for kind, schema in file_schemas({use: find_scorer(use) for use in SCORERS}).items():
+    for kind, schema in file_schemas({use: find("scorer", use) for use in SCORERS}).items():
         path = FOLDER / f"{kind}.json"
         text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         if "--check" not in sys.argv[1:]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.experiment.check import Check
 
 
+_WIDEST = 40
+"""A factor's value is cut there in the table; comparison.json has it whole."""
+
+
 def check(
     config: Annotated[Path, typer.Argument(help="The experiment: configs/NAME.yaml.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -39,21 +43,11 @@ def _lines(checked: Check) -> Iterator[str]:
     yield f"eval set: {checked.evalset}, {checked.n_examples} examples, {checked.evalset_sha256}"
     others = [variant for variant in checked.variants if variant != checked.baseline]
     yield f"variants: {checked.baseline} (baseline), {', '.join(others)}".removesuffix(", ")
-    yield f"trials: {checked.n_trials} recorded; model calls: {checked.n_calls}; cost: $0"
+    yield from _calls(checked)
     yield f"metrics: {', '.join(checked.metrics)}"
     yield f"primary: {', '.join(checked.primary)}"
     yield f"gate: {checked.gate_rules} rules" if checked.gate_rules else "gate: none"
-    if checked.factors:
-        yield ""
-        yield from _table(
-            [
-                ("factor", *checked.variants),
-                *(
-                    (name, *(_cell(values.get(variant)) for variant in checked.variants))
-                    for name, values in checked.factors.items()
-                ),
-            ]
-        )
+    yield from _factors(checked)
     share = 100 * checked.discordant_share
     yield ""
     yield (
@@ -77,15 +71,82 @@ def _lines(checked: Check) -> Iterator[str]:
     )
 
 
-def _points(detectable: float | None, share: float) -> str:
-    """A difference cannot exceed the share of examples on which the variants disagree."""
-    return f"over {share:g}" if detectable is None else f"{100 * detectable:.1f}"
+def _calls(checked: Check) -> Iterator[str]:
+    """How many trials and calls, and what they may cost."""
+    if not checked.forecasts:
+        yield f"trials: {checked.n_trials} recorded; model calls: 0; cost: $0"
+        return
+    recorded = f" ({checked.n_recorded} of them recorded)" if checked.n_recorded else ""
+    yield f"trials: {checked.n_trials}{recorded}; model calls: at least {checked.n_calls}"
+    yield f"cost, at list prices of {checked.prices_date}, retries aside:"
+    yield from _table(
+        [
+            ("variant", "model", "calls", "cost"),
+            *(
+                (
+                    item.id,
+                    item.model,
+                    _range(f"{item.calls_least}", f"{item.calls_most}"),
+                    _dollars(item.usd_least, item.usd_most),
+                )
+                for item in checked.forecasts
+            ),
+        ]
+    )
+    yield "time: unknown before the first calls; for a pilot: harness run CONFIG --limit 20"
 
 
-def _cell(value: Any) -> str:
+def _dollars(least: float | None, most: float | None) -> str:
+    if least is None:
+        return "unknown: no price per token"
+    if most is None:
+        return f"at least ${least:.4g}"
+    return _range(f"${least:.4g}", f"${most:.4g}")
+
+
+def _range(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
+
+
+def _factors(checked: Check) -> Iterator[str]:
+    """What differs between the variants; what is equal in all of them in one line."""
+    live = bool(checked.forecasts)
+    differing = {
+        name: values
+        for name, values in checked.factors.items()
+        if not live or len({_cell(values.get(v)) for v in checked.variants}) > 1
+    }
+    if differing:
+        yield ""
+        yield from _table(
+            [
+                ("factor", *checked.variants),
+                *(
+                    (name, *(_cell(values.get(v), live=live) for v in checked.variants))
+                    for name, values in differing.items()
+                ),
+            ]
+        )
+    constant = [name for name in checked.factors if name not in differing]
+    if constant:
+        yield f"held constant: {', '.join(constant)}"
+    for name, figures in checked.operations.items():
+        told = ", ".join(f"{key} {_cell(value)}" for key, value in figures.items())
+        yield f"owning {name}: {told}"
+    yield from checked.confounded
+    if checked.ladder:
+        yield ""
+        yield "several factors change at once:"
+        yield from (f"  {text}" for text in checked.ladder)
+
+
+def _cell(value: Any, *, live: bool = False) -> str:
     from harness.core.values import as_text
 
-    return "not stated" if value is None else as_text(value)
+    if value is None:
+        return "-" if live else "not stated"
+    text = as_text(value)
+    return text if len(text) <= _WIDEST or not live else f"{text[: _WIDEST - 3]}..."
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:

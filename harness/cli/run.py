@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.finished import print_finished
+from harness.cli.output import note
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from harness.experiment.frames import Run
 
 
 def run(  # noqa: PLR0917  flags, not positions
@@ -31,6 +36,10 @@ def run(  # noqa: PLR0917  flags, not positions
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, metavar="S", help="Seed of all resampling.")
     ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", min=1, max=1000, metavar="N", help="Live trials at a time."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Instead of reports/NAME in this folder."),
@@ -38,8 +47,9 @@ def run(  # noqa: PLR0917  flags, not positions
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as one JSON object.")
     ] = False,
-) -> None:
-    """Compare an experiment's variants; write a run folder."""
+) -> int:
+    """Run and compare an experiment's variants; write a run folder."""
+    from harness.cli.progress import ProgressLines
     from harness.experiment.prepare import Options
     from harness.experiment.run import run_experiment
 
@@ -49,9 +59,24 @@ def run(  # noqa: PLR0917  flags, not positions
         variants=named,
         repeats=repeats,
         seed=seed,
+        concurrency=concurrency,
         out=out,
         command=("harness", *sys.argv[1:]),
     )
     with redirect_stdout(sys.stderr):  # a scorer of the user's own may print; results come after
-        run = run_experiment(config, options)
+        run = run_experiment(config, options, progress=ProgressLines())
     print_finished(run, as_json=as_json)
+    return _exit_code(run)
+
+
+def _exit_code(run: Run) -> int:
+    """Incomplete if a live run lost so many trials that there is no conclusion."""
+    is_live = any("components" in facts for facts in run.data.manifest["variants"])
+    if not is_live or run.comparison.conclusion.kind != "incomplete":
+        return ExitCode.OK
+    lost = sum(variant.n_infrastructure_failures for variant in run.comparison.variants)
+    note(f"harness: incomplete: {lost} trials were lost to failures of the infrastructure")
+    note(
+        "  hint: see error_kind in trials.parquet, or: harness show RUN EXAMPLE_ID; then run again"
+    )
+    return ExitCode.INCOMPLETE

@@ -13,15 +13,18 @@ from harness.cli.output import say
 
 if TYPE_CHECKING:
     from harness.core.example import Example
-    from harness.core.record import Record
+    from harness.core.record import Record, Trace
     from harness.core.run import RunData
+
+_MOST_CHARACTERS = 250_000
+"""Of one text of a step: all that a run keeps of it."""
 
 
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run's name.")],
     example_id: Annotated[str, typer.Argument(metavar="EXAMPLE_ID", help="The example's id.")],
 ) -> None:
-    """Print one example with every variant's answer and scores."""
+    """Print one example with every variant's answer, scores and steps."""
     from harness.config.suggest import did_you_mean
     from harness.errors import InputError, Problem
     from harness.experiment.frames import load_run
@@ -74,12 +77,32 @@ def _record_lines(run: RunData, index: int, record: Record) -> Iterator[str]:
     yield f"{title}: {', '.join(facts)}"
     if isinstance(record.outcome, Answer):
         yield from _block("output", record.outcome.output)
-        evidence = record.outcome.evidence
-        yield from _block("evidence", None if evidence is None else list(evidence))
-        yield from _block("tool calls", _calls(record.outcome.tool_calls))
     else:
         yield from _block("message", record.outcome.message or None)
+    yield from _block("evidence", None if record.evidence is None else list(record.evidence))
+    yield from _block("tool calls", _calls(record.tool_calls))
     yield from _score_lines(run, index, record)
+    if record.trace is not None:
+        yield from _trace_lines(record.trace, run.examples[index])
+
+
+def _trace_lines(trace: Trace, example: Example) -> Iterator[str]:
+    """A live trial's steps in order, each with what it was asked and gave."""
+    from harness.reporting.steps import step_rows, trace_facts
+
+    yield f"steps: {trace_facts(trace)}"
+    for reason in trace.rejections:
+        yield from _indented("  ", f"rejected: {reason}")
+    rows = step_rows(trace, example.evidence or (), _MOST_CHARACTERS)
+    for number, row in enumerate(rows, start=1):
+        yield f"  {number}. {row.name}: {row.took}"
+        for title, text in row.texts:
+            yield f"       {title}:"
+            yield from _indented("         ", text)
+
+
+def _indented(margin: str, text: str) -> Iterator[str]:
+    yield from (f"{margin}{line}" for line in text.split("\n"))
 
 
 def _score_lines(run: RunData, index: int, record: Record) -> Iterator[str]:

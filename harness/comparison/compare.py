@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,11 +11,15 @@ from harness.comparison.columns import Column, columns
 from harness.comparison.conclusion import conclude, loss_shares
 from harness.comparison.operations import cost_estimates, latency_estimates, right_or_wrong
 from harness.comparison.pairs import pair_estimates
+from harness.comparison.rates import operation_estimates
 from harness.comparison.ratios import ratio_estimates
 from harness.comparison.scores import score_estimates
+from harness.comparison.stages import first_token_estimates, stage_estimates
 from harness.comparison.subject import Subject
+from harness.comparison.tokens import token_estimates, token_savings
 from harness.core.comparison import (
     Comparison,
+    ConfoundedPair,
     EvalSetSummary,
     MetricSummary,
     Settings,
@@ -60,7 +64,24 @@ def compare(subject: Subject) -> Comparison:
         ratios=tuple(ratio_estimates(subject)),
         classes=tuple(classes),
         confusion=tuple(confusion),
+        operations=tuple(operation_estimates(subject)),
+        stages=tuple(stage_estimates(subject)),
+        first_token=tuple(first_token_estimates(subject)),
+        tokens=tuple(token_estimates(subject)),
+        token_savings=tuple(token_savings(subject)),
+        confounded=tuple(_confounded(subject)),
     )
+
+
+def _confounded(subject: Subject) -> Iterator[ConfoundedPair]:
+    """The confounded pairs of this run's variants, turned as its pairs are."""
+    listed = {frozenset((pair.candidate, pair.baseline)): pair for pair in subject.confounded}
+    ids = subject.variant_ids
+    for first, second in subject.pairs():
+        found = listed.get(frozenset((ids[first], ids[second])))
+        if found is not None:
+            turned = {"candidate": ids[first], "baseline": ids[second]}
+            yield found.model_copy(update=turned)
 
 
 def _idle_metrics(table: Sequence[Column]) -> list[str]:

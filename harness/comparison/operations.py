@@ -14,7 +14,7 @@ from harness.core.experiment import Analysis
 from harness.core.record import AnswerPath
 from harness.core.score import Aggregate, FloatArray, IntArray, TrialState
 from harness.statistics.estimates import mean_estimate
-from harness.statistics.quantiles import QuantileEstimate, quantile_estimate
+from harness.statistics.quantiles import quantile_estimate
 from harness.statistics.ratios import Interval
 
 ANSWERED = (TrialState.OK, TrialState.SYSTEM_FAILURE)
@@ -31,17 +31,13 @@ def latency_estimates(subject: Subject) -> list[LatencyEstimate]:
     known = np.isfinite(trials.latency_s) & np.isin(trials.status, ANSWERED)
     result = []
     for name, rows in subject.slices.items():
-        for variant, facts in enumerate(subject.variants):
+        for variant in range(len(subject.variants)):
             for code, path in enumerate(AnswerPath, start=1):
                 chosen = known & (trials.path == code)
                 values, clusters = flat(subject, trials.latency_s, chosen, variant, rows)
-                if not len(values):
-                    continue
-                p50, p95 = (
-                    quantile_estimate(values, clusters, share, subject.analysis.confidence)
-                    for share in (0.5, 0.95)
-                )
-                result.append(_latency(facts.id, path, name, len(values), (p50, p95)))
+                if len(values):
+                    times = values, clusters
+                    result.append(latency_estimate(subject, variant, path, name, times))
     return result
 
 
@@ -99,6 +95,33 @@ def cost_estimate(values: FloatArray, clusters: IntArray | None, analysis: Analy
     return estimate.value, estimate.low, estimate.high
 
 
+def latency_estimate(
+    subject: Subject,
+    variant: int,
+    path: AnswerPath,
+    slice_name: str,
+    times: tuple[FloatArray, IntArray | None],
+) -> LatencyEstimate:
+    """p50 and p95 of some trials' times in seconds (with the cluster of each), as an entry."""
+    values, clusters = times
+    p50, p95 = (
+        quantile_estimate(values, clusters, share, subject.analysis.confidence)
+        for share in (0.5, 0.95)
+    )
+    return LatencyEstimate(
+        variant=subject.variants[variant].id,
+        path=path.value,
+        slice=slice_name,
+        n=len(values),
+        p50_s=p50.value,
+        p50_ci_low_s=p50.low,
+        p50_ci_high_s=p50.high,
+        p95_s=p95.value,
+        p95_ci_low_s=p95.low,
+        p95_ci_high_s=p95.high,
+    )
+
+
 def flat(
     subject: Subject, table: FloatArray, known: NDArray[np.bool_], variant: int, rows: IntArray
 ) -> tuple[FloatArray, IntArray | None]:
@@ -108,28 +131,6 @@ def flat(
     of_example = rows if subject.clusters is None else subject.clusters[rows]
     values: FloatArray = table[variant, rows][chosen]
     return values, local_clusters(of_example, which.astype(np.int32))
-
-
-def _latency(
-    variant: str,
-    path: AnswerPath,
-    slice_name: str,
-    n: int,
-    quantiles: tuple[QuantileEstimate, QuantileEstimate],
-) -> LatencyEstimate:
-    p50, p95 = quantiles
-    return LatencyEstimate(
-        variant=variant,
-        path=path.value,
-        slice=slice_name,
-        n=n,
-        p50_s=p50.value,
-        p50_ci_low_s=p50.low,
-        p50_ci_high_s=p50.high,
-        p95_s=p95.value,
-        p95_ci_low_s=p95.low,
-        p95_ci_high_s=p95.high,
-    )
 
 
 def _per_correct(

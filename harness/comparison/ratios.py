@@ -27,7 +27,8 @@ def ratio_estimates(subject: Subject) -> list[RatioEstimate]:
     """Ratios of p50, p95 and mean cost for every candidate against the baseline, by slice.
 
     An infrastructure failure on either side leaves the example out and counts as missing, as
-    does an unknown latency or cost. Latencies are compared on one path: warm ones, else recorded.
+    does an unknown latency or cost. Latencies are compared on one path: warm ones, else recorded;
+    a repeat that took another path is as if it had not been made.
     """
     base = subject.variant_ids.index(subject.baseline)
     return [
@@ -45,28 +46,29 @@ def _ratios(
     trials = subject.trials
     sides = list(pair)
     answered = np.isin(trials.status, ANSWERED)
+    unmade: NDArray[np.bool_] = trials.status == TrialState.NONE
     for path in _LIVE_OR_RECORDED:
         on_path = trials.path == list(AnswerPath).index(path) + 1
         known = np.isfinite(trials.latency_s) & answered & on_path
-        shared = _shared(known, trials.status, sides, rows)
+        elsewhere = np.isfinite(trials.latency_s) & answered & ~on_path
+        shared = _shared(known, elsewhere | unmade, sides, rows)
         if len(shared):
             for quantity, share in _SHARES:
                 ends = [_quantile(subject, v, shared, known, share) for v in sides]
                 yield _ratio(subject, pair, (quantity, path), name, (shared, rows), ends)
             break
     known = np.isfinite(trials.cost_usd)
-    shared = _shared(known, trials.status, sides, rows)
+    shared = _shared(known, unmade, sides, rows)
     if len(shared):
         ends = [_mean_cost(subject, v, shared, known) for v in sides]
         yield _ratio(subject, pair, ("cost_mean", None), name, (shared, rows), ends)
 
 
 def _shared(
-    known: NDArray[np.bool_], status: NDArray[np.int8], sides: list[int], rows: IntArray
+    known: NDArray[np.bool_], blank: NDArray[np.bool_], sides: list[int], rows: IntArray
 ) -> IntArray:
-    """The examples of which every trial of both sides is known."""
-    blank = status == TrialState.NONE
-    whole = (known | blank).all(axis=2) & known.any(axis=2)
+    """The examples of which every trial of both sides is known, `blank` ones left out."""
+    whole = np.logical_and((known | blank).all(axis=2), known.any(axis=2))
     shared: IntArray = rows[whole[np.ix_(np.array(sides), rows)].all(axis=0)]
     return shared
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from harness.core.comparison import ConfoundedPair
 from harness.core.example import Example, slice_members
 from harness.core.experiment import Analysis, VariantFacts
 from harness.core.score import IntArray, ScoreTable, TrialState, TrialTable
+from harness.core.values import JsonValue
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Subject:
     """A run's scores and trials with what is known of its variants and examples.
 
     `examples` are in the order of the tables' second axis, `variants` of their first.
-    `error_kinds` counts each variant's failures by kind.
+    `error_kinds` counts each variant's failures by kind. `confounded` are pairs, either way round,
+    that differ in more than what is under test.
     """
 
     run_id: str
@@ -34,6 +37,7 @@ class Subject:
     factors: dict[str, dict[str, object]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    confounded: tuple[ConfoundedPair, ...] = ()
 
     @cached_property
     def slices(self) -> dict[str, IntArray]:
@@ -71,6 +75,19 @@ class Subject:
             for first in range(len(ids)):
                 if first != base and (second == base or first > second):
                     yield first, second
+
+
+def confounded_pairs(listed: Iterable[Mapping[str, JsonValue]]) -> tuple[ConfoundedPair, ...]:
+    """A manifest's `confounded`: entries `{"pair": [a, b], "fields": [...], "reason": "..."}`."""
+    return tuple(
+        ConfoundedPair(
+            candidate=entry["pair"][0],
+            baseline=entry["pair"][1],
+            fields=tuple(entry["fields"]),
+            reason=entry["reason"],
+        )
+        for entry in listed
+    )
 
 
 def local_clusters(clusters: IntArray | None, rows: IntArray) -> IntArray | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.factor_names import check_excuses, check_factor_names
 from harness.config.gate import (
     Bounds,
     PolicyDocument,
@@ -23,9 +24,10 @@ from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
 from harness.config.variant import Entry, RecordedVariant, read_entries
 from harness.core.example import ALL
-from harness.core.experiment import Analysis, PrimaryFigure
+from harness.core.experiment import Analysis, Excuse, Execution, PrimaryFigure
 from harness.core.policy import GatePolicy
-from harness.core.values import JsonValue, as_text
+from harness.core.values import JsonValue
+from harness.core.variant import LiveVariant
 from harness.errors import InputError, Problem
 
 
@@ -48,19 +50,24 @@ class ScorerSpec:
 class Experiment:
     """What is compared with what, how it is scored, and what the figures depend on.
 
-    `document` is the file's content, for the manifest. `factors` is empty where the file does
-    not limit what may differ.
+    `document` is the file's content, for the manifest. `factors` are what may differ between
+    variants; where `factors_limited` is false, anything may (recorded variants alone).
+    `allowed_hosts` are the only hosts that data may be sent to; None allows all.
     """
 
     name: str
     path: Path
     evalset_folder: Path
     baseline: str
-    variants: tuple[RecordedVariant, ...]
+    variants: tuple[RecordedVariant | LiveVariant, ...]
     repeats: int
     scorers: tuple[ScorerSpec, ...]
     analysis: Analysis
     factors: tuple[str, ...]
+    factors_limited: bool
+    confounded_ok: tuple[Excuse, ...]
+    execution: Execution
+    allowed_hosts: tuple[str, ...] | None
     policy: PolicyDocument | None
     source: Source = field(repr=False)
 
@@ -68,6 +75,16 @@ class Experiment:
     def document(self) -> JsonValue:
         """The file's content as plain data."""
         return self.source.data
+
+    @property
+    def live(self) -> tuple[LiveVariant, ...]:
+        """The variants that are run."""
+        return tuple(v for v in self.variants if isinstance(v, LiveVariant))
+
+    @property
+    def recorded(self) -> tuple[RecordedVariant, ...]:
+        """The variants that ran elsewhere."""
+        return tuple(v for v in self.variants if isinstance(v, RecordedVariant))
 
     @property
     def gate(self) -> GatePolicy | None:
@@ -79,14 +96,16 @@ class Experiment:
 class Draft:
     """What could be read of an experiment, and everything that is wrong with it.
 
-    `experiment` is None if anything is. `evalset_folder` and `recordings` are those that exist;
-    `repeats` is None where it cannot be told. `scorers` are well-formed entries; ids of others
-    stand in `broken_scorers`, which is None where not even these can be told.
+    `experiment` is None if anything is. `entries` are its variants with their places.
+    `evalset_folder` and `recordings` are those that exist; `repeats` is None where it cannot be
+    told. `scorers` are well-formed entries; ids of others stand in `broken_scorers`, which is None
+    where not even these can be told.
     """
 
     problems: tuple[Problem, ...]
     experiment: Experiment | None
     source: Source
+    entries: tuple[Entry, ...]
     evalset_folder: Path | None
     recordings: tuple[RecordedVariant, ...]
     repeats: int | None
@@ -136,32 +155,53 @@ def draft_experiment(path: Path) -> Draft:
     ids = [entry.id for entry in entries if entry.id is not None]
     if policy is not None and ids and len(ids) == len(entries):
         problems += check_sides(policy, candidates=ids)
-    problems += _factor_problems(source, entries)
+    problems += check_factor_names(source, entries)
+    problems += check_excuses(source, entries)
     experiment = None
     if file is not None and evalset_folder is not None and not problems:
-        experiment = Experiment(
-            name=file.name,
-            path=path,
-            evalset_folder=evalset_folder,
-            baseline=file.baseline,
-            variants=tuple(entry.variant for entry in entries if entry.variant),
-            repeats=file.repeats,
-            scorers=scorers,
-            analysis=_analysis(file),
-            factors=tuple(file.factors or ()),
-            policy=policy,
-            source=source,
-        )
+        experiment = _experiment(file, source, evalset_folder, entries, scorers, policy)
     return Draft(
         problems=tuple(in_order(problems)),
         experiment=experiment,
         source=source,
+        entries=tuple(entries),
         evalset_folder=evalset_folder,
         recordings=tuple(entry.recording for entry in entries if entry.recording),
         repeats=file.repeats if file else _repeats(source),
         scorers=scorers,
         broken_scorers=broken,
         policy=policy,
+    )
+
+
+def _experiment(
+    file: ExperimentFile,
+    source: Source,
+    evalset_folder: Path,
+    entries: Sequence[Entry],
+    scorers: tuple[ScorerSpec, ...],
+    policy: PolicyDocument | None,
+) -> Experiment:
+    hosts = file.allowed_hosts
+    return Experiment(
+        name=file.name,
+        path=source.path,
+        evalset_folder=evalset_folder,
+        baseline=file.baseline,
+        variants=tuple(entry.variant for entry in entries if entry.variant),
+        repeats=file.repeats,
+        scorers=scorers,
+        analysis=_analysis(file),
+        factors=tuple(file.factors or ()),
+        factors_limited=file.factors is not None or any(entry.live for entry in entries),
+        confounded_ok=tuple(
+            Excuse((excused.pair[0], excused.pair[1]), excused.reason)
+            for excused in file.confounded_ok
+        ),
+        execution=Execution(file.execution.concurrency, file.execution.attempts),
+        allowed_hosts=None if hosts is None else tuple(hosts),
+        policy=policy,
+        source=source,
     )
 
 
@@ -275,43 +315,3 @@ def _variant_problems(source: Source, entries: Sequence[Entry]) -> list[Problem]
         hint = did_you_mean(baseline, first)
         problems.append(Problem(source.where(("baseline",)), what, hint))
     return problems
-
-
-def _factor_problems(source: Source, entries: Sequence[Entry]) -> list[Problem]:
-    """Facts that differ without being listed in `factors`, and factors that are no fact."""
-    factors = source.data.get("factors")
-    known = [(entry, entry.variant) for entry in entries if entry.variant]
-    if not isinstance(factors, list) or len(known) < len(entries):
-        return []
-    facts = dict.fromkeys(fact for _, variant in known for fact in variant.facts)
-    problems = [
-        Problem(
-            source.where(("factors", index)),
-            f"the factor '{factor}' is a fact of no variant",
-            did_you_mean(str(factor), facts),
-        )
-        for index, factor in enumerate(factors)
-        if facts and factor not in facts
-    ]
-    baseline = source.data.get("baseline")
-    for reference in (v for _, v in known if v.id == baseline):
-        for entry, variant in known:
-            for fact in facts:
-                if fact not in factors:
-                    problems += _confounded(entry, variant, reference, fact)
-    return problems
-
-
-def _confounded(
-    entry: Entry, variant: RecordedVariant, reference: RecordedVariant, fact: str
-) -> list[Problem]:
-    if _stated(variant, fact) == _stated(reference, fact):
-        return []
-    values = f"{_stated(reference, fact)} / {_stated(variant, fact)}"
-    what = f"confounded: {reference.id} and {variant.id} differ in {fact} ({values})"
-    hint = f"list {fact} in factors, or state equal facts"
-    return [Problem(entry.where("facts", fact), what, hint)]
-
-
-def _stated(variant: RecordedVariant, fact: str) -> str:
-    return as_text(variant.facts[fact]) if fact in variant.facts else "not stated"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, Tag, model_validator
 
-from harness.config.models import FileModel, NameOrMapping, PathOrMapping, Text
+from harness.config.models import (
+    FileModel,
+    FunctionName,
+    ModelId,
+    NameOrMapping,
+    PathOrMapping,
+    Sha256,
+    Text,
+    ToolName,
+    VariantId,
+)
 from harness.core.options import Number, Whole
 from harness.core.values import JsonValue
 
-_MODEL = r"^[a-z][a-z0-9_-]*/.+$"
-_TOOL = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-
-ModelId: TypeAlias = Annotated[str, Field(pattern=_MODEL, max_length=300)]
 TopK: TypeAlias = Annotated[Whole, Field(ge=1, le=1000)]
 Policy: TypeAlias = Literal["auto", "required", "none"]
 
@@ -97,6 +103,14 @@ class ChunkFile(FileModel):
     overlap_tokens: Annotated[Whole, Field(ge=0)] = 0
     """Of fixed pieces: how much each repeats of the one before."""
 
+    @model_validator(mode="after")
+    def _overlaps_less(self) -> ChunkFile:
+        if self.overlap_tokens and self.by != "fixed":
+            raise ValueError("overlap_tokens is for pieces by: fixed")
+        if self.overlap_tokens >= self.max_tokens:
+            raise ValueError("overlap_tokens must be less than max_tokens")
+        return self
+
 
 class RetrievalFile(FileModel):
     """Where passages come from. Further keys are the retriever's own."""
@@ -168,7 +182,7 @@ class ConditionalPolicy(FileModel):
 class CheckEntry(FileModel):
     """A tool that is called before the model is asked; templates see `checks.NAME`."""
 
-    tool: Annotated[str, Field(pattern=_TOOL)]
+    tool: ToolName
     """The tool's name."""
     arguments: dict[str, JsonValue] = {}
     """Its arguments; texts are templates."""
@@ -199,7 +213,7 @@ class RuleEntry(FileModel):
     """The rule's name."""
     that: Text | None = None
     """An expression over `output` and the input that must hold."""
-    python: Text | None = None
+    python: FunctionName | None = None
     """module:function(output, input) that returns None, or what is wrong."""
     message: str = ""
     """What the model is told when it broke the rule."""
@@ -258,6 +272,12 @@ class FallbackFile(FileModel):
     when: Text | None = None
     """Also where this expression over `output`, `confidence` and the input holds."""
 
+    @model_validator(mode="after")
+    def _one(self) -> FallbackFile:
+        if (self.to is None) == (self.answer is None):
+            raise ValueError("a fallback needs one of `to` and `answer`")
+        return self
+
 
 class RouteEntry(FileModel):
     """A rule of the router: first one that applies decides."""
@@ -300,7 +320,7 @@ class TrainingCard(FileModel):
     """full, lora, qlora, distillation ..."""
     data: Text | None = None
     """Path of the training set, to check its hash and that no eval example is in it."""
-    data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    data_sha256: Sha256 | None = None
     """The training set's sha256."""
     recipe: Text | None = None
     """The recipe: a path, a link or a sentence."""
@@ -315,7 +335,15 @@ class TrainingCard(FileModel):
 class LiveVariantFile(ModelKeys):
     """A system that harness runs: `variants/<name>/variant.yaml`. Paths start from that folder."""
 
-    id: Text
+    key_hints: ClassVar[dict[str, str]] = {
+        "model": "model: provider/model, such as http/NAME; for outputs of a system that ran "
+        "elsewhere, recorded: FILE.jsonl",
+        "user": "user: FILE.j2, the template of the prompt",
+        "id": "every variant has an id of its own; it is not inherited",
+        "facts": "facts are for recorded variants; what a live one is, harness reads off it",
+    }
+
+    id: VariantId
     """The variant's name in every table."""
     extends: Text | None = None
     """Another variant's folder: given keys replace its own, maps merge, null takes away."""

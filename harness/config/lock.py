@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from harness.config.examples import as_json
 from harness.config.paths import PathError, reason, require, shown
 from harness.config.suggest import listed
 from harness.core.example import EvalSet, Example, slice_members
 from harness.core.values import JsonValue, fingerprint, parse_json
+from harness.corpus import files as corpus
 from harness.errors import InputError, Problem
 from harness.files import sha256, write_atomically
 
@@ -87,15 +87,13 @@ def corpus_files(folder: Path) -> Iterator[Path]:
     """Every file below `folder` that is not hidden, nor in a hidden folder.
 
     Raises:
-        PathError: if there is a link to a folder.
+        PathError: if there is a link to a folder, or out of this one.
         OSError: if a folder cannot be read.
     """
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if (Path(parent) / name).is_symlink():
-                raise PathError(f"holds '{name}', a link to a folder, which is not followed")
-        yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
+    try:
+        yield from corpus.corpus_files(folder)
+    except corpus.CorpusError as error:
+        raise PathError(error.what) from None
 
 
 def write_lock(folder: Path, evalset: EvalSet, reference: JsonValue) -> Lock:
@@ -210,10 +208,6 @@ def _lock(document: dict[str, JsonValue]) -> Lock:
     return Lock(
         document["sha256"], examples, slices, corpus, document["name"], document["reference"]
     )
-
-
-def _raise(error: OSError) -> NoReturn:
-    raise error
 
 
 def _file_hash(path: Path) -> str:

@@ -14,8 +14,7 @@ from harness.core.options import Number, Whole
 from harness.core.policy import GatePolicy
 from harness.core.values import JsonValue
 
-_LIVE = "live variants are not part of this version, which compares recorded outputs"
-_FACT = "this version compares recorded outputs; what a recorded system is stands under facts:"
+_FACT = "a variant with `recorded` is not run; what it is stands under facts:"
 
 
 def _shape(value: Any) -> str | None:
@@ -38,6 +37,11 @@ NameOrMapping = Discriminator(
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _VARIANT = r"^[A-Za-z0-9][A-Za-z0-9._:@+/-]*$"
 _SCORER = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+_MODEL = r"^[a-z][a-z0-9_-]*/.+$"
+_TOOL = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+_FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_HOST = r"^[A-Za-z0-9*][A-Za-z0-9*.:_-]*$"
 _EXAMPLE_FIELD = r"^(id|cluster|abstain|evidence|tool_calls|(input|target|slices|metadata)(\..+)?)$"
 _RECORD_FIELD = (
     r"^(id|output|repeat|latency_s|cost_usd|error|status|tool_calls|evidence"
@@ -48,6 +52,11 @@ PATTERN_WORDS = {
     _NAME: "must be letters, digits, '.', '_' and '-', the first a letter or digit",
     _VARIANT: "must be letters, digits and any of . _ : @ + / -, the first a letter or digit",
     _SCORER: "must be letters, digits, '_' and '-', the first a letter or digit",
+    _MODEL: "must be provider/model, such as openai/NAME or http/NAME",
+    _TOOL: "must be letters, digits, '_' and '-', the first a letter or digit",
+    _FUNCTION: "must be module:function",
+    _SHA256: "must be a sha256, 64 hexadecimal digits",
+    _HOST: "must be a host or a pattern of hosts, such as 127.0.0.1 or *.internal",
     _EXAMPLE_FIELD: "must be a field of an example",
     _RECORD_FIELD: "must be a field of a recording",
 }
@@ -70,6 +79,11 @@ Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Name: TypeAlias = Annotated[str, Field(pattern=_NAME, max_length=100)]
 VariantId: TypeAlias = Annotated[str, Field(pattern=_VARIANT, max_length=100)]
 ScorerId: TypeAlias = Annotated[str, Field(pattern=_SCORER, max_length=100)]
+ModelId: TypeAlias = Annotated[str, Field(pattern=_MODEL, max_length=300)]
+ToolName: TypeAlias = Annotated[str, Field(pattern=_TOOL, max_length=100)]
+FunctionName: TypeAlias = Annotated[str, Field(pattern=_FUNCTION, max_length=300)]
+Sha256: TypeAlias = Annotated[str, Field(pattern=_SHA256)]
+HostPattern: TypeAlias = Annotated[str, Field(pattern=_HOST, max_length=253)]
 ExampleField: TypeAlias = Annotated[str, Field(pattern=_EXAMPLE_FIELD)]
 RecordField: TypeAlias = Annotated[str, Field(pattern=_RECORD_FIELD)]
 
@@ -95,15 +109,17 @@ class VariantFile(FileModel):
     """One system that takes part, known by the outputs it left behind."""
 
     key_hints: ClassVar[dict[str, str]] = {
-        "recorded": "this version compares recorded outputs: recorded: FILE.jsonl",
+        "recorded": "recorded: FILE.jsonl for what a system answered elsewhere; or model: and "
+        "user: for a system that harness runs",
         **dict.fromkeys(
-            ("model", "params", "system", "user", "retrieval", "rerank", "tools", "training"), _FACT
+            (
+                "model", "base_url", "provider", "params", "stream", "system", "user", "few_shot",
+                "retrieval", "rerank", "context", "tools", "output", "fallback", "route", "draft",
+                "training",
+            ),
+            _FACT,
         ),
-        **dict.fromkeys(
-            ("extends", "base_url", "few_shot", "context", "output", "fallback", "route", "draft"),
-            _LIVE,
-        ),
-    }
+    }  # fmt: skip
 
     id: VariantId
     """The variant's name in every table."""
@@ -111,6 +127,8 @@ class VariantFile(FileModel):
         Annotated[Text, Tag("<text>")] | Annotated[Recording, Tag("<mapping>")], PathOrMapping
     ]
     """Path of the recorded outputs, relative to this file; or {file, fields}."""
+    extends: Text | None = None
+    """Another variant's folder: given keys replace its own, maps merge, null takes away."""
     label: str = ""
     """What the system is, in words for a reader of the report."""
     facts: dict[str, JsonValue] = {}
@@ -150,6 +168,24 @@ class Statistics(FileModel):
     """The least share of examples that must have a score for any conclusion."""
 
 
+class ExcusedPair(FileModel):
+    """Two variants that differ in more than the factors, and why that is accepted."""
+
+    pair: Annotated[list[str], Field(min_length=2, max_length=2)]
+    """The ids of the two."""
+    reason: Text
+    """Why; printed beside every figure of the pair."""
+
+
+class ExecutionFile(FileModel):
+    """How live variants are run."""
+
+    concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 8
+    """How many trials run at once."""
+    attempts: Annotated[Whole, Field(ge=1, le=10)] = 4
+    """How often a call is made before a failing service is given up."""
+
+
 class ExperimentFile(FileModel):
     """What is compared with what: `configs/<name>.yaml`. Paths are relative to this file."""
 
@@ -167,7 +203,7 @@ class ExperimentFile(FileModel):
     variants: Annotated[
         list[
             Annotated[
-                Annotated[Text, Tag("<text>")] | Annotated[VariantFile, Tag("<mapping>")],
+                Annotated[Text, Tag("<text>")] | Annotated[dict[str, JsonValue], Tag("<mapping>")],
                 PathOrMapping,
             ]
         ],
@@ -175,9 +211,12 @@ class ExperimentFile(FileModel):
     ]
     """Folders with a variant.yaml, or variants written here."""
     factors: list[Text] | None = None
-    """The facts that may differ between variants. If given, any other difference is an error."""
+    """What may differ between variants; any other difference is an error. Recorded variants alone
+    need none."""
+    confounded_ok: list[ExcusedPair] = []
+    """Pairs that differ in more, with the reason why that is accepted."""
     repeats: Annotated[Whole, Field(ge=1, le=10_000)] = 1
-    """How many times every variant answered every example."""
+    """How many times every variant answers every example."""
     seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of everything random."""
     scorers: Annotated[list[ScorerEntry], Field(min_length=1)]
@@ -202,6 +241,10 @@ class ExperimentFile(FileModel):
         | None
     ) = None
     """The release policy, or the path of its file."""
+    execution: ExecutionFile = ExecutionFile()
+    """How live variants are run."""
+    allowed_hosts: list[HostPattern] | None = None
+    """The only hosts that data may be sent to, as patterns: 127.0.0.1, *.internal ..."""
 
     @field_validator("primary", "factors")
     @classmethod

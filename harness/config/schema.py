@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.config.models import MODELS, FileKind
+from harness.config.variant_schema import variant_schema
 from harness.core.values import JsonValue
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,7 +28,12 @@ def file_schemas(scorers: Mapping[str, type[BaseModel]]) -> dict[FileKind, JsonV
     schemas: dict[FileKind, JsonValue] = {
         kind: {"$schema": _DIALECT, **model.model_json_schema()} for kind, model in MODELS.items()
     }
+    variant, parts = variant_schema()
+    schemas["variant"] = {"$schema": _DIALECT, "title": "Variant", **variant, "$defs": parts}
     definitions = schemas["experiment"]["$defs"]
+    definitions.update(parts)
+    listed = schemas["experiment"]["properties"]["variants"]
+    listed["items"] = {"anyOf": [{"type": "string", "minLength": 1}, variant]}
     definitions["ScorerEntry"] = _scorer_entry(definitions["ScorerEntry"], scorers, definitions)
     return schemas
 

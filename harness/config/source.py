@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,6 +38,7 @@ class Source:
     """A document, and where in its file everything stands.
 
     Values that could not be read (`unreadable`) are None in `data`; their problems are told.
+    `files` names the file of what `extends` brought in from another one.
     """
 
     path: Path
@@ -45,11 +46,23 @@ class Source:
     keys: dict[Location, Position] = field(repr=False)
     values: dict[Location, Position] = field(repr=False)
     unreadable: frozenset[Location] = frozenset()
+    files: Mapping[Location, Path] = field(default_factory=dict, repr=False)
 
     @property
     def folder(self) -> Path:
         """The folder that the document's relative paths start from."""
         return self.path.parent
+
+    def value(self, at: Location) -> JsonValue:
+        """The value at a location that the document has."""
+        found = self.data
+        for part in at:
+            found = found[part]
+        return found
+
+    def folder_of(self, location: Location) -> Path:
+        """The folder that a path written at `location` starts from."""
+        return self.files.get(location, self.path).parent
 
     def where(self, location: Location = (), *, key: bool = False) -> str:
         """`file:line:column` of the value at `location`, or of the key that holds it.
@@ -61,7 +74,8 @@ class Source:
         position = self.values.get(location, (1, 1))
         if key:
             position = self.keys.get(location, position)
-        return f"{shown(self.path)}:{position[0]}:{position[1]}"
+        file = self.files.get(location, self.path)
+        return f"{shown(file)}:{position[0]}:{position[1]}"
 
 
 def read_yaml(path: Path, problems: list[Problem]) -> Source | None:
@@ -88,6 +102,22 @@ def read_yaml(path: Path, problems: list[Problem]) -> Source | None:
         )
         return None
     return Source(path, data, walk.keys, walk.values, frozenset(walk.unreadable))
+
+
+def dotted(place: Location) -> str:
+    """`variants[0].recorded`, as a reader would point at it."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def children(value: JsonValue) -> Iterator[tuple[str | int, JsonValue]]:
+    """The values in a mapping or a list, each with its key or index."""
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)
 
 
 def position_of(text: str, index: int) -> Position:

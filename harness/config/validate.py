@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -11,12 +11,13 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.config.models import KNOWN_NAMES, PATTERN_WORDS
-from harness.config.source import Location, Source
+from harness.config.source import Location, Source, dotted
 from harness.config.suggest import did_you_mean
 from harness.errors import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_DATE = "must be a date, such as 2026-11-01"
 _PLAIN = {
     "string_type": "must be text",
     "string_unicode": "must be text without broken characters",
@@ -34,17 +35,23 @@ _PLAIN = {
     "model_type": "must be a mapping (key: value)",
     "model_attributes_type": "must be a mapping (key: value)",
     "string_too_short": "must not be empty",
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
 }
 _NUMERAL = re.compile(r"[-+]?[0-9.]+")
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def validated(model: type[Model], source: Source, problems: list[Problem]) -> Model | None:
-    """The whole document as `model`, or None with everything wrong added to `problems`."""
+def validated(
+    model: type[Model], source: Source, problems: list[Problem], at: Location = ()
+) -> Model | None:
+    """The part of the document at `at` as `model`, or None with all that is wrong told."""
     try:
-        return model.model_validate(source.data)
+        return model.model_validate(source.value(at))
     except ValidationError as error:
-        problems.extend(problems_of(error, source, model))
+        problems.extend(problems_of(error, source, model, at))
         return None
 
 
@@ -68,6 +75,34 @@ def problems_of(
         and not _follows(detail, source, at)
     )
     return in_order(_problem(detail, source, model, at) for detail in told)
+
+
+def option_problems(
+    error: ValidationError, model: type[BaseModel], where: Callable[[str], str]
+) -> list[Problem]:
+    """Every problem in `error`, which validating a plugin's options with `model` raised.
+
+    Args:
+        error: what validating raised.
+        model: the plugin's class.
+        where: gives the place of an option by its dotted path; the empty path is the whole.
+    """
+    problems = []
+    for detail in error.errors(include_url=False, include_context=True):
+        loc = tuple(part for part in detail["loc"] if not str(part).startswith(("<", "[")))
+        path, key = ".".join(map(str, loc)), str(loc[-1]) if loc else ""
+        if detail["type"] == "missing":
+            hint = _key_hint(model, loc[:-1], key)
+            problems.append(Problem(where(path), f"missing key '{key}'", hint))
+        elif detail["type"] == "extra_forbidden":
+            hint = _key_hint(model, loc[:-1], key) or did_you_mean(key, _keys(model, loc[:-1]))
+            problems.append(Problem(where(path), f"unknown key '{key}'", hint))
+        else:
+            what = _in_words(detail)
+            problems.append(
+                Problem(where(path), f"{path}: {what}" if path else what, _value_hint(detail))
+            )
+    return problems
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -100,7 +135,7 @@ def _problem(detail: ErrorDetails, source: Source, model: type[BaseModel], at: L
     if kind == "extra_forbidden":
         hint = _key_hint(model, loc[:-1], key) or did_you_mean(key, _keys(model, loc[:-1]))
         return Problem(source.where(place, key=True), f"unknown key '{key}'", hint)
-    what, name = _in_words(detail), _dotted(place)
+    what, name = _in_words(detail), dotted(place)
     if kind in {"value_error", "assertion_error"}:
         name += ":" if name else ""
     where = source.where(place, key=key == "[key]")
@@ -143,14 +178,6 @@ def _value_hint(detail: ErrorDetails) -> str:
     if detail["type"] in {"float_type", "int_type"} and _NUMERAL.fullmatch(str(given)):
         return "write it without quotes"
     return ""
-
-
-def _dotted(place: Location) -> str:
-    """`variants[0].recorded`, as a reader would point at it."""
-    text = ""
-    for part in place:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
 
 
 def _locate(

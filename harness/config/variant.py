@@ -1,4 +1,4 @@
-"""Variants known by recorded outputs, from `variant.yaml` or from the experiment itself."""
+"""Variants, live ones and recorded ones, from `variant.yaml` or from the experiment itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.definition import key_of
+from harness.config.extends import VariantFiles
+from harness.config.live import Live, LiveReader
+from harness.config.live_models import LiveVariantFile
 from harness.config.models import Recording, VariantFile
-from harness.config.paths import PathError, require, resolve
-from harness.config.source import Location, Source, read_yaml
+from harness.config.source import Location, Source
+from harness.config.spot import Spot
 from harness.config.validate import validated
 from harness.core.values import JsonValue
+from harness.core.variant import LiveVariant
 from harness.errors import Problem
 
-VARIANT_FILE = "variant.yaml"
+_BOTH = frozenset({"id", "extends", "label"})
+_LIVE_KEYS = (
+    frozenset(field.alias or name for name, field in LiveVariantFile.model_fields.items()) - _BOTH
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,69 +45,99 @@ class RecordedVariant:
 class Entry:
     """One entry of `variants:` and its place, whether or not it is a usable variant.
 
-    `id` is what the entry calls itself, None where that cannot be told. `recording` is what can
-    be read of it even if `variant` is None: its file and the names of fields there.
+    `source` holds the entry at `at`, with what it extends merged in. `id` is what the entry calls
+    itself, None where that cannot be told. `recording` is what can be read of a recorded one even
+    if `variant` is None: its file and the names of fields there; `live` that of a live one.
     """
 
     source: Source
     at: Location
     id: str | None
-    variant: RecordedVariant | None
+    variant: RecordedVariant | LiveVariant | None
     recording: RecordedVariant | None = None
+    live: Live | None = None
 
-    def where(self, *keys: str) -> str:
+    def where(self, *keys: str | int) -> str:
         """`file:line:column` of the entry, or of the value under `keys` inside it."""
         return self.source.where((*self.at, *keys))
 
+    def where_factor(self, factor: str) -> str:
+        """`file:line:column` of a factor by its dotted name: a fact of a recorded variant."""
+        if self.live is None:
+            return self.where("facts", factor)
+        return self.where(*key_of(factor))
+
 
 def read_entries(source: Source, problems: list[Problem]) -> list[Entry]:
-    """All entries of an experiment's `variants:`.
-
-    Adds the problems of variant folders and of recordings. The shape of variants written inside
-    the experiment is checked with the experiment.
-    """
+    """All entries of an experiment's `variants:`. Adds everything wrong with them to `problems`."""
     listed = source.data.get("variants")
+    reader = _Reader(problems)
     entries = []
     for index, item in enumerate(listed if isinstance(listed, list) else []):
         at: Location = ("variants", index)
         if isinstance(item, str):
-            entries.append(_from_folder(source, at, item, problems))
+            entries.append(reader.folder(source, at, item))
         else:
-            entries.append(_entry(source, at, item, problems))
+            entries.append(reader.inline(source, at))
     return entries
 
 
-def _from_folder(source: Source, at: Location, text: str, problems: list[Problem]) -> Entry:
-    own: Source | None = None
-    try:
-        folder = resolve(text, source.folder)
-        require(folder, "folder")
-        own = read_yaml(folder / VARIANT_FILE, problems)
-    except PathError as error:
-        what = f"the variant folder {text} {error.what}"
-        problems.append(Problem(source.where(at), what, error.hint))
-    if own is None:
-        return Entry(source, at, None, None)
-    validated(VariantFile, own, problems)
-    return _entry(own, (), own.data, problems)
+class _Reader:
+    """Reads entries. Files that several of them name are read once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+        self._files = VariantFiles(problems)
+        self._live = LiveReader(self._files, problems)
+
+    def folder(self, source: Source, at: Location, text: str) -> Entry:
+        """The variant in a folder."""
+        whole = self._files.named(source, at, text)
+        if whole is None:
+            return Entry(source, at, None, None)
+        if _is_live(whole.data):
+            return _live_entry(whole, (), self._live.of_folder(whole))
+        return self._recorded(whole, ())
+
+    def inline(self, source: Source, at: Location) -> Entry:
+        """The variant that is written in the experiment itself."""
+        item = source.value(at)
+        whole = self._files.whole(source, at) if isinstance(item, dict) else None
+        if whole is None:  # no mapping, which is told with the experiment, or nothing to extend
+            named = item.get("id") if isinstance(item, dict) else None
+            return Entry(source, at, named if isinstance(named, str) else None, None)
+        if _is_live(whole[0].value(whole[1])):
+            return _live_entry(*whole, self._live.read(*whole))
+        return self._recorded(*whole)
+
+    def _recorded(self, source: Source, at: Location) -> Entry:
+        model = validated(VariantFile, source, self._problems, at)
+        given = source.value(at)
+        named, recorded = given.get("id"), given.get("recorded")
+        spot = Spot(source, (*at, "recorded"), self._problems)
+        if isinstance(recorded, dict):
+            recorded, spot = recorded.get("file"), spot.inside("file")
+        file = None
+        if isinstance(recorded, str) and recorded:
+            file = spot.path(recorded, "file", "the recording")
+        name = named if isinstance(named, str) else None
+        recording = None if file is None else _located(name or "", file, given.get("recorded"))
+        if model is None:
+            return Entry(source, at, name, None, recording)
+        fields = recording.fields if recording else {}
+        variant = RecordedVariant(model.id, file or source.folder, fields, model.facts, model.label)
+        return Entry(source, at, model.id, variant, recording)
 
 
-def _entry(source: Source, at: Location, item: JsonValue, problems: list[Problem]) -> Entry:
-    given = item if isinstance(item, dict) else {}
-    named, recorded = given.get("id"), given.get("recorded")
-    at_file: Location = (*at, "recorded")
-    if isinstance(recorded, dict):
-        recorded, at_file = recorded.get("file"), (*at_file, "file")
-    file = _recording(source, at_file, recorded, problems)
+def _is_live(item: Mapping[str, JsonValue]) -> bool:
+    """Whether a variant is one to run. One that is neither gets the recorded ones' messages."""
+    return "recorded" not in item and bool(_LIVE_KEYS & item.keys())
+
+
+def _live_entry(source: Source, at: Location, live: Live | None) -> Entry:
+    named = source.value(at).get("id")
     name = named if isinstance(named, str) else None
-    recording = None if file is None else _located(name or "", file, given.get("recorded"))
-    try:
-        model = VariantFile.model_validate(item)
-    except ValidationError:  # reported with the file as a whole
-        return Entry(source, at, name, None, recording)
-    fields = recording.fields if recording else {}
-    variant = RecordedVariant(model.id, file or source.folder, fields, model.facts, model.label)
-    return Entry(source, at, model.id, variant, recording)
+    return Entry(source, at, name, live.variant if live else None, live=live)
 
 
 def _located(name: str, file: Path, given: JsonValue) -> RecordedVariant | None:
@@ -108,19 +146,3 @@ def _located(name: str, file: Path, given: JsonValue) -> RecordedVariant | None:
     except ValidationError:
         return None
     return RecordedVariant(name, file, fields, {})
-
-
-def _recording(
-    source: Source, at: Location, text: JsonValue, problems: list[Problem]
-) -> Path | None:
-    """The file of a recording; if it is not there, that is added to `problems`."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        file = resolve(text, source.folder)
-        require(file, "file")
-    except PathError as error:
-        what = f"the recording {text} {error.what}"
-        problems.append(Problem(source.where(at), what, error.hint))
-        return None
-    return file

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.core.record import Stage
 from harness.core.values import JsonValue
 
 FORMAT: Literal["harness.comparison/1"] = "harness.comparison/1"
@@ -177,6 +178,94 @@ class RatioEstimate(Value):
     ci_high: Finite | None
 
 
+class OperationEstimate(Value):
+    """How often something happened on the way to a live variant's answers, and what it added.
+
+    `quantity` is the share of `n` trials in which validation rejected an output (`rejection_rate`),
+    that ended with a rejected one (`schema_failure_rate`), with a repair, a fallback or a retry. `latency_s` and
+    `cost_usd` are the mean that this added to a trial, over all `n` trials; the `per_affected`
+    ones over the `n_affected` trials. What retries took stands beside the latency of an answer,
+    not in it. Null: unknown, or added by the quantities that follow from it.
+    """
+
+    variant: str
+    slice: str
+    quantity: Literal[
+        "rejection_rate", "schema_failure_rate", "repair_rate", "fallback_rate", "retry_rate"
+    ]
+    n: int
+    n_affected: int
+    rate: Finite
+    ci_low: Finite | None
+    ci_high: Finite | None
+    latency_s: Finite | None = None
+    latency_ci_low_s: Finite | None = None
+    latency_ci_high_s: Finite | None = None
+    latency_per_affected_s: Finite | None = None
+    cost_usd: Finite | None = None
+    cost_ci_low_usd: Finite | None = None
+    cost_ci_high_usd: Finite | None = None
+    cost_per_affected_usd: Finite | None = None
+
+
+class StageEstimate(Value):
+    """One stage of a live variant: its time per trial, over the `n` trials that have it.
+
+    `time_share` is the stage's part of the time that all stages of all trials of the path took.
+    `mean_usd` is per trial that has the stage.
+    """
+
+    variant: str
+    stage: Stage
+    path: Literal["cold", "warm", "cached", "recorded"]
+    n: int
+    p50_s: Finite
+    p50_ci_low_s: Finite | None
+    p50_ci_high_s: Finite | None
+    p95_s: Finite
+    p95_ci_low_s: Finite | None
+    p95_ci_high_s: Finite | None
+    time_share: Finite | None
+    mean_usd: Finite | None
+
+
+class TokenEstimate(Value):
+    """Tokens, and calls of models, that one trial of a variant takes on average."""
+
+    variant: str
+    quantity: Literal["prompt_tokens", "cached_prompt_tokens", "completion_tokens", "model_calls"]
+    n: int
+    mean: Finite
+    ci_low: Finite | None
+    ci_high: Finite | None
+
+
+class TokenSaving(Value):
+    """Prompt tokens that the candidate saves: the baseline's minus its own, example by example.
+
+    Per trial, all its calls of models together, and per call of a model. `n_missing` examples
+    have unknown tokens on either side.
+    """
+
+    candidate: str
+    baseline: str
+    quantity: Literal["prompt_tokens_per_trial", "prompt_tokens_per_call"]
+    n: int
+    n_missing: int
+    saved: Finite
+    ci_low: Finite | None
+    ci_high: Finite | None
+
+
+class ConfoundedPair(Value):
+    """Two variants that differ in more than what is under test, and why that was accepted."""
+
+    candidate: str
+    baseline: str
+    fields: tuple[str, ...]
+    reason: str
+
+
 class ClassEstimate(Value):
     """One class of a label: precision, recall and F1 (null where undefined)."""
 
@@ -262,3 +351,9 @@ class Comparison(Value):
     ratios: tuple[RatioEstimate, ...] = ()
     classes: tuple[ClassEstimate, ...] = ()
     confusion: tuple[ConfusionCell, ...] = ()
+    operations: tuple[OperationEstimate, ...] = ()
+    stages: tuple[StageEstimate, ...] = ()
+    first_token: tuple[LatencyEstimate, ...] = ()
+    tokens: tuple[TokenEstimate, ...] = ()
+    token_savings: tuple[TokenSaving, ...] = ()
+    confounded: tuple[ConfoundedPair, ...] = ()

@@ -41,6 +41,22 @@ def factor_table(variants: Iterable[VariantFacts]) -> dict[str, dict[str, JsonVa
 
 
 @dataclass(frozen=True, slots=True)
+class Excuse:
+    """Two variants that may differ in more than the declared factors, and why."""
+
+    pair: tuple[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How live variants are run: trials at once, and attempts of a call before it is given up."""
+
+    concurrency: int = 8
+    attempts: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """How figures are computed. `confidence` is two-sided; `coverage` a share of examples.
 

@@ -31,7 +31,8 @@ class Chunk:
 class Passage:
     """A chunk that was found, with the score of the stage that ranked it last (higher is better).
 
-    Its rank is its position, from 1, in the list that holds it.
+    Its rank is its place, from 1, in the list that holds it. `position` is its place in the
+    document, counted in whatever grows along it, None where that is not known.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Passage:
     headings: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

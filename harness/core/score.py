@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.record import Stage
+
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 
@@ -146,12 +148,49 @@ class TrialState(IntEnum):
     INFRASTRUCTURE_FAILURE = 2
 
 
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsTable:
+    """What live trials did on the way, in arrays of shape (variants, examples, repeats).
+
+    `traced` tells which trials are live; the events are False elsewhere. `checked`: an output was
+    validated. `rejected`: one did not pass. `invalid`: the last one did not, and nothing answered
+    in its place. The amounts are NaN where unknown, and where there is no live trial;
+    `repair_s`, `fallback_s` and `retry_wait_s` are 0 where there was none. `retry_wait_s` stands
+    beside a trial's latency, the other times are part of it. `stage_s` and `stage_usd` are NaN
+    where a trial has no step of the stage, `model_calls` counts calls that used tokens.
+    """
+
+    traced: BoolArray
+    checked: BoolArray
+    rejected: BoolArray
+    invalid: BoolArray
+    repaired: BoolArray
+    fallback: BoolArray
+    retried: BoolArray
+    repair_s: FloatArray
+    repair_usd: FloatArray
+    fallback_s: FloatArray
+    fallback_usd: FloatArray
+    retry_wait_s: FloatArray
+    ttft_s: FloatArray
+    prompt_tokens: FloatArray
+    cached_prompt_tokens: FloatArray
+    completion_tokens: FloatArray
+    model_calls: FloatArray
+    stage_s: Mapping[Stage, FloatArray]
+    stage_usd: Mapping[Stage, FloatArray]
+
+
 @dataclass(frozen=True, slots=True)
 class TrialTable:
     """What every trial took, in arrays of shape (variants, examples, repeats).
 
     `status` holds a `TrialState`; `latency_s` and `cost_usd` are NaN where unknown; `path` tells
-    cold (1), warm (2), cached (3) and recorded (4) answers apart.
+    cold (1), warm (2), cached (3) and recorded (4) answers apart. `operations` is None where no
+    trial is live.
     """
 
     variants: tuple[str, ...]
@@ -160,3 +199,4 @@ class TrialTable:
     path: NDArray[np.int8]
     latency_s: FloatArray
     cost_usd: FloatArray
+    operations: OperationsTable | None = None

@@ -25,14 +25,22 @@ class Template:
 class Component:
     """A plugin that a variant uses: its kind's name in the registry and its options.
 
-    Paths among the options start from `folder`. `at` is the dotted place in the variant's file,
-    for messages: `retrieval`, `tools.use.0`.
+    Paths among the options start from `folder`. `at` is the dotted place in the variant's file:
+    `retrieval`, `tools.use.0`. `places` are for messages: the `file:line:column` of the component
+    (under "") and of its options, by dotted path.
     """
 
     use: str
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     folder: str = "."
     at: str = ""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def where(self, option: str = "") -> str:
+        """`file:line:column` of an option by its dotted path, or of the nearest place around it."""
+        while option and option not in self.places:
+            option = option.rpartition(".")[0]
+        return self.places.get(option, self.at)
 
     @property
     def key(self) -> str:

@@ -10,6 +10,9 @@ from harness.config.evalset import evalset_warnings
 from harness.core.example import ALL
 from harness.core.experiment import factor_table
 from harness.core.values import JsonValue
+from harness.errors import InputError, Problem
+from harness.experiment.chunking import corpus_warnings
+from harness.experiment.forecast import VariantForecast, forecasts
 from harness.experiment.prepare import Prepared, prepare
 from harness.statistics.power import planned_detectable_difference
 
@@ -32,7 +35,12 @@ class SlicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A valid experiment, as it would run. `n_calls` counts calls of a model."""
+    """A valid experiment, as it would run.
+
+    `n_calls` are the least calls of models, retries aside; `forecasts` tell them by variant.
+    `confounded` are the excused pairs, `ladder` the arms that are missing for each step to change
+    one thing. `operations` are the live variants' figures of owning them.
+    """
 
     name: str
     evalset: str
@@ -42,10 +50,17 @@ class Check:
     variants: tuple[str, ...]
     repeats: int
     n_trials: int
+    n_recorded: int
     n_calls: int
+    forecasts: tuple[VariantForecast, ...]
+    prices_date: str
     metrics: tuple[str, ...]
     primary: tuple[str, ...]
     factors: Mapping[str, Mapping[str, JsonValue]]
+    declared: tuple[str, ...]
+    confounded: tuple[str, ...]
+    ladder: tuple[str, ...]
+    operations: Mapping[str, Mapping[str, JsonValue]]
     slices: tuple[SlicePlan, ...]
     gate_rules: int
     confidence: float
@@ -61,6 +76,12 @@ def check_experiment(config: Path) -> Check:
     """
     ready = prepare(config)
     experiment, evalset = ready.experiment, ready.evalset
+    planned = forecasts(ready)
+    problems: list[Problem] = []
+    in_corpora = list(corpus_warnings(experiment.live, evalset, problems))
+    if problems:
+        raise InputError(problems)
+    n_trials = len(experiment.variants) * len(evalset.examples) * experiment.repeats
     return Check(
         name=experiment.name,
         evalset=evalset.name,
@@ -69,19 +90,31 @@ def check_experiment(config: Path) -> Check:
         baseline=experiment.baseline,
         variants=tuple(variant.id for variant in experiment.variants),
         repeats=experiment.repeats,
-        n_trials=len(ready.records),
-        n_calls=0,
+        n_trials=n_trials,
+        n_recorded=len(ready.records),
+        n_calls=sum(forecast.calls_least for forecast in planned),
+        forecasts=planned,
+        prices_date=ready.setup.prices.date,
         metrics=tuple(metric.id for scorer in ready.scorers for metric in scorer.metrics),
         primary=tuple(
             figure.metric if figure.slice == ALL else f"{figure.metric} on {figure.slice}"
             for figure in experiment.analysis.primary
         ),
         factors=factor_table(ready.variants),
+        declared=experiment.factors,
+        confounded=tuple(f"{pair.what}; excused: {reason}" for pair, reason in ready.setup.excused),
+        ladder=ready.setup.ladder,
+        operations={v.id: dict(v.operations) for v in experiment.live if v.operations},
         slices=_slice_plans(ready),
         gate_rules=0 if experiment.gate is None else len(experiment.gate.rules),
         confidence=experiment.analysis.confidence,
         discordant_share=DISCORDANT_SHARE,
-        warnings=(*ready.warnings, *evalset_warnings(evalset), *_warnings(ready)),
+        warnings=(
+            *ready.warnings,
+            *evalset_warnings(evalset),
+            *_warnings(ready),
+            *in_corpora,
+        ),
     )
 
 

@@ -9,7 +9,11 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.config.variant import RecordedVariant
 from harness.core.values import JsonValue, fingerprint
+from harness.core.variant import LiveVariant
+from harness.experiment.components import model_choices
+from harness.experiment.live_setup import confounded_facts
 from harness.experiment.prepare import Options, Prepared
 from harness.registry import scorer_fingerprint
 
@@ -37,6 +41,8 @@ def manifest_of(
         "baseline": experiment.baseline,
         "variants": _variants(ready),
         "factors": list(experiment.factors),
+        "confounded": confounded_facts(ready.setup),
+        **(_live(ready) if experiment.live else {}),
         "repeats": experiment.repeats,
         "scorers": scorers,
         "scorers_sha256": fingerprint({facts["id"]: facts["sha256"] for facts in scorers}),
@@ -96,20 +102,52 @@ def _evalset(ready: Prepared) -> dict[str, JsonValue]:
     }
 
 
+def _live(ready: Prepared) -> dict[str, JsonValue]:
+    """What only live runs pin: the schedule, the limits, and the prices that were used."""
+    experiment, prices = ready.experiment, ready.setup.prices
+    used = {model: prices.price(model) for model in model_choices(experiment.live)}
+    return {
+        "execution": {**asdict(experiment.execution), "schedule_seed": experiment.analysis.seed},
+        "prices": {
+            "date": prices.date,
+            "origin": prices.origin,
+            **prices.facts,
+            "used": {model: price and asdict(price) for model, price in used.items()},
+        },
+    }
+
+
 def _variants(ready: Prepared) -> list[JsonValue]:
-    """Every variant with its recording."""
+    """Every variant, with its recording or with what it is made of."""
     return [
         {
             "id": facts.id,
             "label": facts.label,
             "fingerprint": facts.fingerprint,
             "facts": dict(facts.facts),
-            "recorded": _shown(variant.file),
-            "recorded_sha256": ready.recordings[variant.id],
-            "fields": dict(variant.fields),
+            **(_recorded(ready, variant) if isinstance(variant, RecordedVariant) else {}),
+            **(_parts(ready, variant) if isinstance(variant, LiveVariant) else {}),
         }
         for facts, variant in zip(ready.variants, ready.experiment.variants, strict=True)
     ]
+
+
+def _recorded(ready: Prepared, variant: RecordedVariant) -> dict[str, JsonValue]:
+    return {
+        "recorded": _shown(variant.file),
+        "recorded_sha256": ready.recordings[variant.id],
+        "fields": dict(variant.fields),
+    }
+
+
+def _parts(ready: Prepared, variant: LiveVariant) -> dict[str, JsonValue]:
+    """The identity of every plugin that a live variant uses, and figures of owning it."""
+    return {
+        "components": {
+            inner.id: ready.setup.components.facts(inner) for inner in variant.variants()
+        },
+        "operations": dict(variant.operations),
+    }
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

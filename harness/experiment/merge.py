@@ -85,9 +85,14 @@ def renamed(run: RunData, names: Mapping[str, str]) -> RunData:
         for facts in run.manifest["variants"]
     ]
     baseline = names[run.manifest["baseline"]]
+    confounded = [
+        {**excused, "pair": [names[variant] for variant in excused["pair"]]}
+        for excused in run.manifest.get("confounded", [])
+    ]
+    manifest = {**run.manifest, "variants": variants, "baseline": baseline}
     return replace(
         run,
-        manifest={**run.manifest, "variants": variants, "baseline": baseline},
+        manifest={**manifest, "confounded": confounded},
         records=tuple(replace(record, variant=names[record.variant]) for record in run.records),
         scores=replace(run.scores, variants=tuple(names[v] for v in run.scores.variants)),
     )
@@ -256,6 +261,7 @@ def _manifest(
         "command": list(command),
         "compared_runs": [run.run_id for run in runs],
         "baseline": runs[0].manifest["baseline"],
+        "confounded": [excused for run in runs for excused in run.manifest.get("confounded", [])],
         "variants": [facts for run in runs for facts in run.manifest["variants"]],
         "repeats": max(run.scores.n_repeats for run in runs),
         "versions": versions(),

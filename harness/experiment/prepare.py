@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,9 @@ from harness.core.experiment import VariantFacts
 from harness.core.record import Record
 from harness.core.score import Metric
 from harness.core.values import JsonValue
+from harness.core.variant import LiveVariant
 from harness.errors import InputError, Problem
+from harness.experiment.live_setup import LiveSetup, set_up
 from harness.files import read_pinned
 from harness.ports import Scorer
 from harness.registry import usable_scorers
@@ -51,6 +53,7 @@ class Options:
     variants: tuple[str, ...] | None = None
     repeats: int | None = None
     seed: int | None = None
+    concurrency: int | None = None
     out: Path | None = None
     command: tuple[str, ...] = ()
 
@@ -59,8 +62,9 @@ class Options:
 class Prepared:
     """An experiment with its set, its scorers and its records, all of them valid.
 
-    `n_examples` is the frozen set's size, of which `evalset` holds the part to run. `recordings`
-    are the sha256 of the files that the variants' records were read from.
+    `n_examples` is the frozen set's size, of which `evalset` holds the part to run. `records` are
+    those of recorded variants, `recordings` the sha256 of the files that they were read from.
+    `setup` is what the live variants are run with.
     """
 
     experiment: Experiment
@@ -70,6 +74,7 @@ class Prepared:
     records: tuple[Record, ...]
     variants: tuple[VariantFacts, ...]
     recordings: Mapping[str, str]
+    setup: LiveSetup
     corpus_warnings: tuple[str, ...] = ()
 
     @property
@@ -108,6 +113,9 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     problems += found.problems
     reader = _Reader(found, draft.repeats, options)
     records, recordings = reader.read(draft.recordings, problems)
+    live_problems: list[Problem] = []
+    setup = set_up(draft, found, options.variants, live_problems)
+    problems = in_order([*problems, *live_problems])
     if problems or experiment is None or found.evalset is None:
         raise InputError(dict.fromkeys(problems))
     evalset = found.evalset
@@ -117,11 +125,15 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
         evalset=kept,
         n_examples=len(evalset.examples),
         scorers=tuple(scorers),
-        records=_of(kept, records, experiment.repeats),
+        records=_of(kept, records, experiment),
         variants=tuple(
-            variant_facts(variant, recordings[variant.id]) for variant in experiment.variants
+            variant_facts(variant, recordings[variant.id])
+            if isinstance(variant, RecordedVariant)
+            else setup.variant_facts(variant)
+            for variant in experiment.variants
         ),
         recordings=recordings,
+        setup=setup,
         corpus_warnings=found.warnings,
     )
 
@@ -238,7 +250,7 @@ def _unknown_names(
 
 
 def _narrowed(experiment: Experiment, options: Options) -> Experiment:
-    """The experiment as `--variants`, `--repeats` and `--seed` would have it."""
+    """The experiment as `--variants`, `--repeats`, `--seed` and `--concurrency` would have it."""
     if options.variants is not None:
         experiment = replace(experiment, variants=_chosen(experiment, options.variants))
     if options.repeats is not None:
@@ -246,10 +258,15 @@ def _narrowed(experiment: Experiment, options: Options) -> Experiment:
     if options.seed is not None:
         analysis = replace(experiment.analysis, seed=options.seed)
         experiment = replace(experiment, analysis=analysis)
+    if options.concurrency is not None:
+        execution = replace(experiment.execution, concurrency=options.concurrency)
+        experiment = replace(experiment, execution=execution)
     return experiment
 
 
-def _chosen(experiment: Experiment, names: Iterable[str]) -> tuple[RecordedVariant, ...]:
+def _chosen(
+    experiment: Experiment, names: Iterable[str]
+) -> tuple[RecordedVariant | LiveVariant, ...]:
     names = tuple(names)
     known = [variant.id for variant in experiment.variants]
     problems = [
@@ -269,14 +286,23 @@ def _first(evalset: EvalSet, limit: int) -> EvalSet:
     return replace(evalset, examples=evalset.examples[:limit])
 
 
-def _of(evalset: EvalSet, records: Iterable[Record], n_repeats: int) -> tuple[Record, ...]:
-    """The records of the set's examples and the first `n_repeats`, in the order of a run's data."""
-    position = {example.id: index for index, example in enumerate(evalset.examples)}
-    variants: dict[str, int] = {}
+def _of(evalset: EvalSet, records: Iterable[Record], experiment: Experiment) -> tuple[Record, ...]:
+    """The records of the set's examples and of the repeats to run, in the order of a run's data."""
+    position = {example.id for example in evalset.examples}
     kept = [
-        (position[record.example_id], variants.setdefault(record.variant, len(variants)), record)
+        record
         for record in records
-        if record.example_id in position and record.repeat < n_repeats
+        if record.example_id in position and record.repeat < experiment.repeats
     ]
-    kept.sort(key=lambda item: (item[0], item[1], item[2].repeat))
-    return tuple(record for _, _, record in kept)
+    return in_run_order(evalset, [variant.id for variant in experiment.variants], kept)
+
+
+def in_run_order(
+    evalset: EvalSet, variants: Sequence[str], records: Iterable[Record]
+) -> tuple[Record, ...]:
+    """Records in the order of a run's data: examples, variants, repeats."""
+    example = {item.id: index for index, item in enumerate(evalset.examples)}
+    variant = {name: index for index, name in enumerate(variants)}
+    return tuple(
+        sorted(records, key=lambda r: (example[r.example_id], variant[r.variant], r.repeat))
+    )

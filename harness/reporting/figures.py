@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.core.comparison import (
     Comparison,
+    ConfoundedPair,
     CostEstimate,
     Finding,
     LatencyEstimate,
@@ -15,9 +16,11 @@ from harness.core.comparison import (
 )
 from harness.core.example import ALL
 from harness.reporting.formats import Scale
+from harness.reporting.text import one_line
 
 _MIRROR: dict[Finding, Finding] = {"better": "worse", "worse": "better"}
 _LIVE_FIRST = ("warm", "recorded", "cold", "cached")
+_MAX_FIELDS = 6
 
 
 class Figures:
@@ -30,6 +33,9 @@ class Figures:
         self._scores = {(s.variant, s.metric, s.slice): s for s in comparison.scores}
         self._pairs = {(p.candidate, p.baseline, p.metric, p.slice): p for p in comparison.pairs}
         self._cost = {(c.variant, c.slice): c for c in comparison.cost}
+        self._confounded = {
+            frozenset((c.candidate, c.baseline)): _confounded(c) for c in comparison.confounded
+        }
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -70,6 +76,15 @@ class Figures:
         found = self._pairs.get((other, candidate, metric, slice_id))
         return None if found is None else _mirrored(found)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether any variant was run by harness, so that its operation is known."""
+        return bool(self.comparison.operations)
+
+    def confounded(self, candidate: str, other: str) -> str:
+        """What a pair differs in beside the thing under test, and why; "" if it is clean."""
+        return self._confounded.get(frozenset((candidate, other)), "")
+
     def gain(self, pair: PairEstimate) -> float | None:
         """The difference in the metric's own direction: positive is better."""
         return None if pair.diff is None else pair.diff * self.up(pair.metric)
@@ -90,6 +105,13 @@ class Figures:
             if entry.variant == variant and entry.slice == ALL and entry.p50_s is not None
         ]
         return min(known, key=lambda entry: _LIVE_FIRST.index(entry.path), default=None)
+
+
+def _confounded(pair: ConfoundedPair) -> str:
+    """`confounded: model, user_template — the tuned model needs its own template`."""
+    fields = [one_line(name, 60) for name in pair.fields]
+    more = [f"{len(fields) - _MAX_FIELDS} more"] if len(fields) > _MAX_FIELDS else []
+    return f"confounded: {', '.join(fields[:_MAX_FIELDS] + more)} — {one_line(pair.reason, 200)}"
 
 
 def _mirrored(pair: PairEstimate) -> PairEstimate:

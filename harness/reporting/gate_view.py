@@ -8,7 +8,7 @@ from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.formats import Scale
 from harness.reporting.parts import Gate, RuleRow
-from harness.reporting.sentences import OUTCOMES, gate_headline, more_needed
+from harness.reporting.sentences import CONFOUNDED, OUTCOMES, gate_headline, more_needed
 from harness.reporting.text import one_line
 
 _KINDS = {
@@ -29,10 +29,18 @@ def gate_view(verdict: Verdict, figures: Figures | None = None) -> Gate:
         f"{one_line(verdict.baseline_run_id)}, at {100 * verdict.confidence:g}% confidence, "
         f"policy {one_line(verdict.policy_sha256[:12])}."
     )
-    return Gate(gate_headline(verdict), tuple(_row(rule, figures) for rule in rules), note)
+    confounded = _confounded(verdict, figures) if figures else ""
+    rows = tuple(_row(rule, figures, confounded) for rule in rules)
+    return Gate(gate_headline(verdict), rows, note, confounded)
 
 
-def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
+def _confounded(verdict: Verdict, figures: Figures) -> str:
+    """Why the verdict's two variants differ in more than what is under test, in one run."""
+    same_run = verdict.run_id == verdict.baseline_run_id
+    return figures.confounded(verdict.candidate, verdict.baseline) if same_run else ""
+
+
+def _row(rule: RuleResult, figures: Figures | None, confounded: str) -> RuleRow:
     scale = _scale(rule, figures)
     is_loss = rule.kind == "non_inferiority"
     write = scale.difference if is_loss else scale.value
@@ -42,7 +50,7 @@ def _row(rule: RuleResult, figures: Figures | None) -> RuleRow:
         rule=one_line(rule.rule, 200),
         kind=_KINDS[rule.kind],
         where=f"{one_line(rule.metric)}{where}",
-        estimate=write(rule.estimate),
+        estimate=write(rule.estimate) + (f" {CONFOUNDED}" if confounded else ""),
         interval=scale.interval(rule.ci_low, rule.ci_high, signed=is_loss),
         limit=scale.amount(rule.limit) if is_loss else write(rule.limit),
         n=formats.count(rule.n),

@@ -144,6 +144,46 @@ TERMS: tuple[Term, ...] = (
         "difference in quality is due to all of them together.",
     ),
     Term(
+        "confounded",
+        "Confounded (◊)",
+        "The two variants differ in more than the thing under test, so a difference between them "
+        "has more than one possible cause. Somebody accepted that for a reason, which stands "
+        "beside every figure of the pair.",
+    ),
+    Term(
+        "path",
+        "Cold, warm, cached, recorded",
+        "Warm: an answer that harness waited for. Cold: the first one of a variant or a worker, "
+        "which pays for connections and caches. Cached: taken from an earlier run. Recorded: "
+        "measured by whoever made the recording. They are never mixed; warm ones are shown where "
+        "there are any.",
+    ),
+    Term(
+        "operation",
+        "Rejected, schema failure, repaired, fell back, retried",
+        "Rejected: an output did not pass the variant's checks (JSON, schema, rules, citations). "
+        "Schema failure: in the end none passed, and nothing answered in its place. "
+        "Repaired: the model was shown what was wrong and wrote again. Fell back: another variant "
+        "or a fixed answer stood in. Retried: a call failed and was sent again; that time stands "
+        "beside the latency, not in it. What each adds is a mean over all requests, and over "
+        "those that it happened to.",
+    ),
+    Term(
+        "stages",
+        "Stages",
+        "The parts of a request that are timed one by one, such as retrieve, rerank, generate and "
+        "validate. Several steps of one stage in one request count together. The shares add up to "
+        "the time that all stages took.",
+    ),
+    Term(
+        "tokens",
+        "Tokens and tokens saved",
+        "How much text models read (prompt; some of it at a lower price from the provider's "
+        "cache) and write (completion) for one request, all calls together. Saved: the "
+        "baseline's prompt tokens minus the variant's, example by example, per request and per "
+        "call of a model; below zero, the variant needs more.",
+    ),
+    Term(
         "gate",
         "Gate",
         "Rules a release has to keep. A rule holds when the data show that the loss is smaller "

@@ -18,6 +18,7 @@ from harness.core.run import RunData
 from harness.reporting import payload, svg
 from harness.reporting.formats import count
 from harness.reporting.glossary import TERMS
+from harness.reporting.live_view import OPERATIONS
 from harness.reporting.parts import Matrix, Quantity, View
 from harness.reporting.text import visible
 from harness.reporting.view import build_view
@@ -25,7 +26,16 @@ from harness.reporting.view import build_view
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_SCRIPTS = ("store.js", "diff.js", "filters.js", "list.js", "detail.js", "tables.js", "main.js")
+_SCRIPTS = (
+    "store.js",
+    "diff.js",
+    "filters.js",
+    "list.js",
+    "steps.js",
+    "detail.js",
+    "tables.js",
+    "main.js",
+)
 _BLOCK = '<script type="application/octet-stream" id="{}">{}</script>\n'
 
 
@@ -51,6 +61,7 @@ def write(run: RunData, handle: TextIO) -> None:
         policy=_policy(style, script),
         blocks=_blocks(run, view),
         terms=TERMS,
+        operations=tuple(OPERATIONS.values()),
     ):
         handle.write(piece)
 

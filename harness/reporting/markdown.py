@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.core.run import RunData
-from harness.reporting.parts import PairRow, VariantRow, View
-from harness.reporting.sentences import Headline
+from harness.reporting.live_view import OPERATIONS, stage_table
+from harness.reporting.parts import FactorRow, Operation, PairRow, VariantRow, View
+from harness.reporting.sentences import CONFOUNDED, Headline
 from harness.reporting.text import markdown
 from harness.reporting.view import build_view
 
@@ -16,6 +19,8 @@ _MAX_RULES = 6
 _MAX_REGRESSIONS = 8
 _MAX_VARIANTS = 5
 _MAX_REMARKS = 4
+_MAX_FACTORS = 6
+_MAX_LINES = 59
 
 
 def render(run: RunData) -> str:
@@ -25,10 +30,11 @@ def render(run: RunData) -> str:
     if view.gate:
         lines += _said(view.gate.headline)
     lines += _said(view.headline)
-    lines += _regressions(view)
-    lines += _rules(view)
-    lines += _variants(view)
-    lines += _remarks(view)
+    rest = [*_regressions(view), *_rules(view), *_variants(view)]
+    last = _remarks(view)
+    room = _MAX_LINES - len(lines) - len(rest) - len(last) - 1
+    factors, live = _live(view, room)
+    lines += [*factors, *rest, *live, *last]
     facts = " · ".join(_text(fact) for fact in (view.title, *view.facts))
     lines += [
         f"<sub>{facts} · intervals at {view.confidence} · ▲▼ certain, △▽ could be chance</sub>"
@@ -73,7 +79,7 @@ def _regression(pair: PairRow) -> str:
         metric,
         _text(pair.slice),
         _text(pair.candidate),
-        f"{pair.mark.symbol} {pair.difference.text}",
+        f"{pair.mark.symbol} {pair.difference.text}{_aside(pair.confounded)}",
         pair.signed_interval,
         _text(pair.p.removeprefix("p = ")),
         pair.n,
@@ -85,7 +91,7 @@ def _rules(view: View) -> list[str]:
         return []
     rules = view.gate.rules
     lines = [
-        "#### Gate",
+        f"#### Gate{_aside(view.gate.confounded)}",
         "| rule | outcome | estimate | interval | limit | n |",
         "| --- | --- | --- | --- | --- | --: |",
     ]
@@ -124,6 +130,7 @@ def _variant(row: VariantRow) -> str:
     if pair is not None:
         difference = f"{pair.mark.symbol} {pair.difference.text}"
         difference += f" ({pair.signed_interval})" if pair.signed_interval else ""
+        difference += _aside(pair.confounded)
     quality = f"{row.quality.text} ({row.quality.interval})"
     cost = row.cost.text.replace("$", "USD ")
     return _row(
@@ -134,6 +141,99 @@ def _variant(row: VariantRow) -> str:
         cost,
         f"{row.failures} system, {row.infrastructure_failures} infrastructure",
     )
+
+
+def _live(view: View, room: int) -> tuple[list[str], list[str]]:
+    """What differs, and how live variants did on the way: as much of it as there is room for.
+
+    What differs is told in one line where the table has none.
+    """
+    if not view.is_live:
+        return [], []
+    varied = [row for row in view.factors if not row.is_held]
+    held = len(view.factors) - len(varied)
+    factors = _factor_lines(view, varied, held)
+    if len(factors) > room:
+        names = ", ".join(_text(row.name, 60) for row in varied[:_MAX_FACTORS]) or "nothing"
+        factors = [f"What differs: {names}; {held} factors are held constant.", ""]
+    room -= len(factors)
+    lines: list[str] = []
+    for section in (_operation_lines(view), _token_lines(view), _stage_lines(view)):
+        if len(section) <= room - len(lines):
+            lines += section
+    return factors, lines
+
+
+def _factor_lines(view: View, varied: Sequence[FactorRow], held: int) -> list[str]:
+    if not view.factors:
+        return []
+    lines = [f"#### What differs ({held} further factors are held constant)"]
+    if varied:
+        lines += [_row("factor", *(_text(row.id) for row in view.variants[:_MAX_VARIANTS]))]
+        lines += [_row(*["---"] * (1 + min(len(view.variants), _MAX_VARIANTS)))]
+    for row in varied[:_MAX_FACTORS]:
+        values = zip(row.values[:_MAX_VARIANTS], row.differs, strict=False)
+        shown = [f"**{_text(v, 60)}**" if is_other else _text(v, 60) for v, is_other in values]
+        lines.append(_row(_text(row.name), *shown))
+    if len(varied) > _MAX_FACTORS:
+        lines += ["", f"… and {len(varied) - _MAX_FACTORS} more in the report."]
+    return [*lines, ""]
+
+
+def _operation_lines(view: View) -> list[str]:
+    if not view.operations:
+        return []
+    lines = ["#### Operation", _row("variant", *OPERATIONS.values())]
+    lines.append(_row(*["---"] * (1 + len(OPERATIONS))))
+    for row in view.operations[:_MAX_VARIANTS]:
+        cells = [_operation(cell) if cell else "not checked" for cell in row.cells]
+        lines.append(_row(_text(row.variant), *cells))
+    return [*lines, ""]
+
+
+def _operation(cell: Operation) -> str:
+    added = cell.added.replace("$", "USD ")
+    return f"{cell.rate.text} ({cell.rate.interval}){added and f'; {added}'}"
+
+
+def _token_lines(view: View) -> list[str]:
+    if not view.tokens:
+        return []
+    lines = [
+        "#### Tokens per request",
+        _row("variant", "prompt", "cached", "completion", "prompt tokens saved per call"),
+        _row(*["---"] * 5),
+    ]
+    for row in view.tokens[:_MAX_VARIANTS]:
+        saved = f"{row.saved_per_call.spoken}{_aside(row.confounded)}"
+        lines.append(
+            _row(
+                _text(row.variant),
+                row.prompt.text,
+                row.cached.text,
+                row.completion.text,
+                "baseline" if row.is_baseline else saved,
+            )
+        )
+    return [*lines, ""]
+
+
+def _stage_lines(view: View) -> list[str]:
+    """A line per stage with every variant's p50 / p95 and share of its time."""
+    if not view.stages:
+        return []
+    shown = view.variants[:_MAX_VARIANTS]
+    lines = [
+        "#### Stages (p50 / p95, share of the time)",
+        _row("stage", *(_text(row.id) for row in shown)),
+        _row(*["---"] * (1 + len(shown))),
+    ]
+    lines += [_row(*line) for line in stage_table(view.stages, [row.index for row in shown])]
+    return [*lines, ""]
+
+
+def _aside(confounded: str) -> str:
+    return f" {CONFOUNDED} {_text(confounded, 400)}" if confounded else ""
 
 
 def _remarks(view: View) -> list[str]:

@@ -68,6 +68,7 @@ def pair_row(pair: PairEstimate, figures: Figures, links: Links) -> PairRow:
         smallest="" if pair.mde is None else scale.amount(pair.mde),
         needed="" if needed is None else f"about {formats.rough(needed)}",
         sentence=pair_sentence(pair, figures) + ".",
+        confounded=figures.confounded(pair.candidate, pair.baseline),
         links={find: links.examples(*where, find) for find in ("win", "tie", "loss")},
     )
 

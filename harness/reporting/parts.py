@@ -51,6 +51,7 @@ class PairRow:
     smallest: str
     needed: str
     sentence: str
+    confounded: str
     links: dict[str, str]
 
 
@@ -130,6 +131,7 @@ class LossRow:
     of_losses: Quantity
     of_examples: Quantity
     link: str
+    confounded: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class Gate:
     headline: Headline
     rules: tuple[RuleRow, ...]
     note: str
+    confounded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,72 @@ class FactorRow:
     name: str
     values: tuple[str, ...]
     differs: tuple[bool, ...]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all variants have it alike."""
+        return not any(self.differs)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfoundedRow:
+    """A pair that differs in more than what is under test, and why that was accepted."""
+
+    candidate: str
+    baseline: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How often something happened to a variant's trials; `added` says what that took."""
+
+    quantity: str
+    name: str
+    rate: Quantity
+    n: str
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """What became of a live variant's outputs on the way, in the order of the table's heads."""
+
+    index: int
+    variant: str
+    cells: tuple[Operation | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One stage of a live variant."""
+
+    index: int
+    variant: str
+    stage: str
+    path: str
+    n: str
+    p50: Quantity
+    p95: Quantity
+    share: Quantity
+    cost: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """What a trial of a variant reads and writes; what it saves against the baseline."""
+
+    index: int
+    variant: str
+    is_baseline: bool
+    prompt: Quantity
+    cached: Quantity
+    completion: Quantity
+    calls: Quantity
+    saved: Quantity
+    saved_per_call: Quantity
+    confounded: str
+    first_token: tuple[Quantity, Quantity] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +295,12 @@ class View:
     losses: tuple[LossRow, ...]
     latency: tuple[LatencyRow, ...]
     classes: tuple[Classes, ...]
+    is_live: bool
     factors: tuple[FactorRow, ...]
+    confounded: tuple[ConfoundedRow, ...]
+    operations: tuple[OperationRow, ...]
+    stages: tuple[StageRow, ...]
+    tokens: tuple[TokenRow, ...]
     commands: tuple[str, ...]
     settings: tuple[tuple[str, str], ...]
     manifest: tuple[tuple[str, str], ...]

@@ -26,7 +26,9 @@ from harness.core.run import RunData
 from harness.core.score import FloatArray, MetricScores
 from harness.core.values import JsonValue, ToolCall, as_text
 from harness.reporting import formats
+from harness.reporting.figures import Figures
 from harness.reporting.pair_view import slice_ids
+from harness.reporting.steps import TraceBlocks
 from harness.reporting.text import one_line
 
 _PREVIEW = 140
@@ -71,6 +73,21 @@ def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
         "status": _statuses(run),
         "values": [_values(run, values.get(metric.id), shown) for metric in comparison.metrics],
         "chunks": list(chunk_starts),
+        **_confounded(comparison),
+    }
+
+
+def _confounded(comparison: Comparison) -> dict[str, JsonValue]:
+    """`confounded`: variant, variant, what they differ in and why; absent where none is."""
+    if not comparison.confounded:
+        return {}
+    place = {variant.id: i for i, variant in enumerate(comparison.variants)}
+    figures = Figures(comparison)
+    return {
+        "confounded": [
+            [place[c.candidate], place[c.baseline], figures.confounded(c.candidate, c.baseline)]
+            for c in comparison.confounded
+        ]
     }
 
 
@@ -82,6 +99,7 @@ def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
     rows = {example_id: i for i, example_id in enumerate(run.scores.example_ids)}
     lines: list[str] = []
     size, first = 0, 0
+    blocks = TraceBlocks()
     for position, (example, records) in enumerate(_by_example(run)):
         row = rows.get(example.id)
         scored = [
@@ -89,8 +107,9 @@ def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
             for r in records
         ]
         texts = dump(_texts(example, records, scored))
-        lines += (texts, dump(_facts(example, records, variants, scored)))
-        size += len(texts)
+        facts = _facts(example, records, variants, scored)
+        size += len(texts) + _add_traces(facts[-1], example, records, blocks)
+        lines += (texts, dump(facts))
         if len(lines) >= 2 * _CHUNK_EXAMPLES or size >= _CHUNK_CHARACTERS:
             starts.append(first)
             yield "\n".join(lines)
@@ -114,12 +133,14 @@ def _texts(
 
 
 def _said(record: Record) -> JsonValue:
-    """Output, evidence and calls of an answer; kind and message of a failure."""
+    """Output, calls and evidence of an answer; kind and message before them of a failure."""
+    evidence = None if record.evidence is None else list(record.evidence)
+    did = [_calls(record.tool_calls), evidence]
     match record.outcome:
-        case Answer(output, tool_calls, evidence):
-            return [output, _calls(tool_calls), None if evidence is None else list(evidence)]
+        case Answer(output):
+            return [output, *did]
         case Failure(_, kind, message):
-            return [kind, message]
+            return [kind, message] if did == [None, None] else [kind, message, *did]
 
 
 def _facts(
@@ -147,6 +168,22 @@ def _facts(
             for record, scores in zip(records, scored, strict=True)
         ],
     ]
+
+
+def _add_traces(
+    trials: list[list[JsonValue]],
+    example: Example,
+    records: Sequence[Record],
+    blocks: TraceBlocks,
+) -> int:
+    """Add each live trial's trace behind its facts; returns how much text they hold."""
+    size = 0
+    for trial, record in zip(trials, records, strict=True):
+        if record.trace is not None:
+            trace, characters = blocks.of(record.trace, example.evidence or ())
+            trial.append(trace)
+            size += characters
+    return size
 
 
 def _took(record: Record) -> str:

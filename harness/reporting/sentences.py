@@ -39,6 +39,8 @@ class Headline:
         return " ".join((self.sentence, *self.reasons))
 
 
+CONFOUNDED = "◊"
+"""Stands at every figure of a pair that differs in more than what is under test."""
 _HOPELESS = 10_000_000
 """So many more examples are no advice."""
 _UNDEFINED = "undefined: "
@@ -84,6 +86,10 @@ def pair_sentence(pair: PairEstimate, figures: Figures, *, subject: str = "") ->
     `b is 2.6 points better than a on correct, between −6.1 and 11.3: no evidence of a
     difference; about 1,900 more examples would settle it`.
     """
+    return _pair_said(pair, figures, subject) + _aside(pair, figures)
+
+
+def _pair_said(pair: PairEstimate, figures: Figures, subject: str) -> str:
     name = subject or one_line(pair.candidate)
     where = _where(pair)
     gain = figures.gain(pair)
@@ -154,7 +160,8 @@ def _ship(name: str, pairs: list[PairEstimate], figures: Figures) -> Headline:
     if pairs:
         said += f" {_stopped(pair_sentence(pairs[0], figures, subject='It'))}"
     reasons = [
-        _stopped(f"{formats.p_value(pairs[0].p_adjusted)}; {_tally(pairs[0])}") for _ in pairs[:1]
+        _stopped(f"{formats.p_value(lead.p_adjusted)}; {_tally(lead)}{_aside(lead, figures)}")
+        for lead in pairs[:1]
     ]
     others = [pair for pair in _primary_of(name, figures) if pair not in pairs[:1]]
     reasons += [_stopped(pair_sentence(pair, figures, subject="It")) for pair in others]
@@ -180,6 +187,7 @@ def _primary_of(shipped: str, figures: Figures) -> list[PairEstimate]:
 
 def _other_losses(shipped: str, figures: Figures) -> list[str]:
     """What the shipped variant certainly loses beside the primary figures: a price to know of."""
+    conclusion = figures.comparison.conclusion
     lost = [
         f"{_metric(pair)}{_where(pair)} ({figures.scale(pair.metric).difference(pair.diff)})"
         for pair in figures.comparison.pairs
@@ -191,7 +199,8 @@ def _other_losses(shipped: str, figures: Figures) -> list[str]:
     if not lost:
         return []
     more = f" and {formats.plural(len(lost) - 3, 'more figure')}" if len(lost) > 3 else ""
-    return [f"Certainly worse outside the primary figures: {', '.join(lost[:3])}{more}."]
+    aside = _aside_of(figures.confounded(conclusion.variant, figures.comparison.baseline))
+    return [f"Certainly worse outside the primary figures: {', '.join(lost[:3])}{more}{aside}."]
 
 
 def _other_candidates(shipped: str, figures: Figures) -> list[str]:
@@ -217,10 +226,11 @@ def _incomplete(figures: Figures, pairs: list[PairEstimate]) -> Headline:
     reasons = [
         f"{one_line(pair.candidate)} against {one_line(pair.baseline)} on {_metric(pair)}: "
         + (
-            f"{formats.share(pair.coverage)} of the trials scored on both sides."
+            f"{formats.share(pair.coverage)} of the trials scored on both sides"
             if pair in lost
-            else "no example has anything to count."
+            else "no example has anything to count"
         )
+        + f"{_aside(pair, figures)}."
         for pair in pairs
     ]
     return Headline("No verdict", "unsure", said, tuple(reasons))
@@ -299,6 +309,15 @@ def _metric(figure: PairEstimate | ScoreEstimate) -> str:
 
 def _where(figure: PairEstimate | ScoreEstimate) -> str:
     return "" if figure.slice == ALL else f" in {one_line(figure.slice)}"
+
+
+def _aside(pair: PairEstimate, figures: Figures) -> str:
+    return _aside_of(figures.confounded(pair.candidate, pair.baseline))
+
+
+def _aside_of(confounded: str) -> str:
+    """What a reader of a confounded pair's figure must know with it."""
+    return f" ({CONFOUNDED} {confounded})" if confounded else ""
 
 
 def _stopped(text: str) -> str:

@@ -20,7 +20,7 @@ from harness.reporting.parts import (
     PairRow,
     Quantity,
 )
-from harness.reporting.sentences import mark, pair_sentence
+from harness.reporting.sentences import CONFOUNDED, mark, pair_sentence
 from harness.reporting.text import one_line
 
 _MAX_LOSSES = 12
@@ -99,6 +99,7 @@ def loss_rows(figures: Figures, links: Links) -> tuple[LossRow, ...]:
             Quantity(formats.share(share.share_of_losses), value=share.share_of_losses),
             Quantity(formats.share(share.share_of_examples), value=share.share_of_examples),
             links.examples(share.candidate, share.baseline, share.metric, share.slice, "loss"),
+            figures.confounded(share.candidate, share.baseline),
         )
         for share in shares[:_MAX_LOSSES]
     )
@@ -165,7 +166,7 @@ def _slice_cell(variant: str, metric: str, slice_id: str, figures: Figures, link
     finding = mark(pair, figures.gain(pair))
     return Cell(
         text=scale.value(score.mean),
-        delta="" if pair.diff is None else scale.signed(pair.diff),
+        delta=_marked("" if pair.diff is None else scale.signed(pair.diff), pair, figures),
         symbol=finding.symbol,
         tone=finding.tone,
         strength=_strength(pair),
@@ -173,6 +174,11 @@ def _slice_cell(variant: str, metric: str, slice_id: str, figures: Figures, link
         link=link,
         value=score.mean,
     )
+
+
+def _marked(text: str, pair: PairEstimate, figures: Figures) -> str:
+    """A cell's difference; the table's note says what the mark of a confounded pair means."""
+    return f"{text} {CONFOUNDED}" if figures.confounded(pair.candidate, pair.baseline) else text
 
 
 def _strength(pair: PairEstimate) -> int:
@@ -189,10 +195,11 @@ def _win_cell(row: str, column: str, metric: str, figures: Figures, links: Links
     if pair is None or pair.win_rate is None:
         return Cell(formats.UNKNOWN)
     finding = mark(pair, figures.gain(pair))
+    interval = Scale(is_share=True).interval(pair.win_rate_ci_low, pair.win_rate_ci_high)
     tally = f"{pair.wins:,} wins, {pair.ties:,} ties, {pair.losses:,} losses"
     return Cell(
         text=formats.share(pair.win_rate),
-        delta=Scale(is_share=True).interval(pair.win_rate_ci_low, pair.win_rate_ci_high),
+        delta=_marked(interval, pair, figures),
         symbol=finding.symbol,
         tone=finding.tone,
         strength=_strength(pair) and 1,

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from unicodedata import combining, east_asian_width
+from collections.abc import Sequence
 
 from harness.core.run import RunData
+from harness.reporting import terminal_live as live
+from harness.reporting.columns import more, table, wrapped
 from harness.reporting.parts import PairRow, VariantRow, View
-from harness.reporting.sentences import Headline
+from harness.reporting.sentences import CONFOUNDED, Headline
 from harness.reporting.view import build_view
 
-_WIDTH = 100
 _MAX_PAIRS = 20
 _MAX_LOSSES = 8
-_MAX_CELL = 40
 
 
 def render(run: RunData) -> str:
-    """Verdict, variants, primary pairs, slices with a certain loss, warnings."""
+    """Verdict, variants, primary pairs, slices with a certain loss, warnings.
+
+    Of live variants also what differs between them, and what happened on the way to the answers.
+    """
     view = build_view(run)
     return _joined(
         _said(view.headline),
         _gate(view) if view.gate else [],
+        *(live.factors(view) if view.is_live else ()),
         _variants(view),
         _pairs(view),
         _losses(view),
+        *(live.operation(view) if view.is_live else ()),
         _remarks(view),
     )
 
@@ -43,9 +46,9 @@ def _joined(*blocks: Sequence[str]) -> str:
 
 
 def _said(headline: Headline) -> list[str]:
-    lines = _wrapped(headline.sentence)
+    lines = wrapped(headline.sentence)
     for reason in headline.reasons:
-        lines += _wrapped(reason, first="  ", rest="  ")
+        lines += wrapped(reason, first="  ", rest="  ")
     return lines
 
 
@@ -67,7 +70,8 @@ def _rules(view: View) -> list[str]:
         )
         for row in view.gate.rules
     ]
-    return _table(("outcome", "rule", "estimate", "interval", "limit", "n"), rows)
+    note = _note(view.gate.confounded)
+    return table(("outcome", "rule", "estimate", "interval", "limit", "n"), rows) + note
 
 
 def _needed(view: View) -> list[str]:
@@ -75,7 +79,7 @@ def _needed(view: View) -> list[str]:
     lines = []
     for row in view.gate.rules:
         if row.needed:
-            lines += _wrapped(f"{row.rule}: {row.needed}", first="- ", rest="  ")
+            lines += wrapped(f"{row.rule}: {row.needed}", first="- ", rest="  ")
     return lines
 
 
@@ -83,8 +87,9 @@ def _variants(view: View) -> list[str]:
     heads = ("variant", view.metric, "difference", "p50", "p95", "cost/request", "failures")
     rows = [_variant(row) for row in view.variants]
     if len(view.variants) == 1:
-        return _table((*heads[:2], *heads[3:]), [(*row[:2], *row[3:]) for row in rows])
-    return _table(heads, rows)
+        return table((*heads[:2], *heads[3:]), [(*row[:2], *row[3:]) for row in rows])
+    notes = [_note(row.difference.confounded) if row.difference else [] for row in view.variants]
+    return table(heads, rows, notes)
 
 
 def _variant(row: VariantRow) -> tuple[str, ...]:
@@ -113,7 +118,8 @@ def _pairs(view: View) -> list[str]:
         return []
     heads = ("primary figure", "candidate - baseline", "difference", "interval", "p", "finding")
     rows = [_pair(pair) for pair in primary[:_MAX_PAIRS]]
-    return _table(heads, rows) + _more(len(primary) - _MAX_PAIRS)
+    notes = [_note(pair.confounded) for pair in primary[:_MAX_PAIRS]]
+    return table(heads, rows, notes) + more(len(primary) - _MAX_PAIRS)
 
 
 def _pair(pair: PairRow) -> tuple[str, ...]:
@@ -137,49 +143,21 @@ def _losses(view: View) -> list[str]:
         for pair in lost[:_MAX_LOSSES]
     ]
     heads = ("slice with a certain loss", "metric", "candidate", "difference", "interval")
-    return _table(heads, rows) + _more(len(lost) - _MAX_LOSSES)
+    notes = [_note(pair.confounded) for pair in lost[:_MAX_LOSSES]]
+    return table(heads, rows, notes) + more(len(lost) - _MAX_LOSSES)
+
+
+def _note(confounded: str) -> list[str]:
+    """The line under a figure of a confounded pair."""
+    if not confounded:
+        return []
+    return wrapped(confounded, first=f"  {CONFOUNDED} ", rest="    ")
 
 
 def _remarks(view: View) -> list[str]:
     lines = []
     for warning in view.warnings:
-        lines += _wrapped(warning, first="! ", rest="  ")
+        lines += wrapped(warning, first="! ", rest="  ")
     for note in view.notes:
-        lines += _wrapped(note, first="- ", rest="  ")
+        lines += wrapped(note, first="- ", rest="  ")
     return lines
-
-
-def _more(hidden: int) -> list[str]:
-    return [f"... and {hidden} more in the report"] if hidden > 0 else []
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart, as wide as what stands in them, a rule under the head."""
-    cells = [[_cut(cell) for cell in line] for line in (heads, *rows)]
-    widths = [max(_width(line[i]) for line in cells) for i in range(len(heads))]
-    lines = [list(_padded(line, widths)) for line in cells]
-    lines.insert(1, ["-" * width for width in widths])
-    return ["  ".join(line).rstrip() for line in lines]
-
-
-def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for cell, width in zip(line, widths, strict=True):
-        yield cell + " " * (width - _width(cell))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 1] + "…"
-
-
-def _width(text: str) -> int:
-    """Columns that a terminal gives the text: wide characters take two, combining ones none."""
-    return sum(
-        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
-        for character in text
-    )

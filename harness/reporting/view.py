@@ -11,6 +11,13 @@ from harness.core.values import JsonValue, as_text
 from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.gate_view import gate_view
+from harness.reporting.live_view import (
+    confounded_rows,
+    operation_rows,
+    stage_rows,
+    time_quantity,
+    token_rows,
+)
 from harness.reporting.notes import notes
 from harness.reporting.pair_view import Links, pair_row
 from harness.reporting.parts import (
@@ -66,7 +73,12 @@ def build_view(run: RunData) -> View:
         losses=loss_rows(figures, links),
         latency=tuple(_latency_rows(figures)),
         classes=class_views(comparison),
+        is_live=figures.is_live,
         factors=tuple(_factors(figures)),
+        confounded=confounded_rows(figures),
+        operations=operation_rows(figures),
+        stages=stage_rows(figures),
+        tokens=token_rows(figures),
         commands=tuple(_commands(run)),
         settings=_settings(run),
         manifest=tuple(_flat(run.manifest)),
@@ -110,10 +122,10 @@ def _variant_row(
         is_baseline=variant.id == baseline,
         quality=_score(variant.id, metric, figures, where),
         difference=pair_row(pair, figures, links) if pair else None,
-        p50=_time(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s)
+        p50=time_quantity(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s)
         if latency
         else Quantity(),
-        p95=_time(latency.p95_s, latency.p95_ci_low_s, latency.p95_ci_high_s)
+        p95=time_quantity(latency.p95_s, latency.p95_ci_low_s, latency.p95_ci_high_s)
         if latency
         else Quantity(),
         path=latency.path if latency else "",
@@ -157,15 +169,9 @@ def _latency_rows(figures: Figures) -> Iterator[LatencyRow]:
                 variant=one_line(entry.variant),
                 path=entry.path,
                 n=formats.count(entry.n),
-                p50=_time(entry.p50_s, entry.p50_ci_low_s, entry.p50_ci_high_s),
-                p95=_time(entry.p95_s, entry.p95_ci_low_s, entry.p95_ci_high_s),
+                p50=time_quantity(entry.p50_s, entry.p50_ci_low_s, entry.p50_ci_high_s),
+                p95=time_quantity(entry.p95_s, entry.p95_ci_low_s, entry.p95_ci_high_s),
             )
-
-
-def _time(value: float | None, low: float | None, high: float | None) -> Quantity:
-    known = low is not None and high is not None
-    interval = f"{formats.seconds(low)} to {formats.seconds(high)}" if known else ""
-    return Quantity(formats.seconds(value), interval, value, low, high)
 
 
 def _money(value: float | None, low: float | None = None, high: float | None = None) -> Quantity:
@@ -175,14 +181,22 @@ def _money(value: float | None, low: float | None = None, high: float | None = N
 
 
 def _factors(figures: Figures) -> Iterator[FactorRow]:
-    """A row per factor; `comparison.factors` maps a factor to its value per variant."""
+    """A row per factor; `comparison.factors` maps a factor to its value per variant.
+
+    A recorded variant may not state a factor; a live one that has no value for it does without.
+    """
     baseline = figures.comparison.baseline
+    live = {entry.variant for entry in figures.comparison.operations}
+    absent = {v: "none" if v in live else "not stated" for v in figures.variants}
     for name, by_variant in figures.comparison.factors.items():
         usual = by_variant.get(baseline)
         values = [by_variant.get(variant) for variant in figures.variants]
         yield FactorRow(
             name=one_line(name),
-            values=tuple("not stated" if v is None else one_line(as_text(v), 200) for v in values),
+            values=tuple(
+                absent[variant] if value is None else one_line(as_text(value), 200)
+                for variant, value in zip(figures.variants, values, strict=True)
+            ),
             differs=tuple(value != usual for value in values),
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.core.record import AnswerPath, Record, Status
 from harness.core.score import TrialTable
+from harness.scoring.operations import operations_table
 
 _STATUS = {Status.OK: 0, Status.SYSTEM_FAILURE: 1, Status.INFRASTRUCTURE_FAILURE: 2}
 _PATH = {
@@ -45,4 +46,12 @@ def trial_table(
             latency_s[slot] = record.latency_s
         if record.cost_usd is not None:
             cost_usd[slot] = record.cost_usd
-    return TrialTable(tuple(variants), tuple(example_ids), status, path, latency_s, cost_usd)
+    return TrialTable(
+        tuple(variants),
+        tuple(example_ids),
+        status,
+        path,
+        latency_s,
+        cost_usd,
+        operations_table(shape, variant_index, example_index, records),
+    )

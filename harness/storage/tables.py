@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from harness.core.example import Example
 from harness.core.record import Answer, AnswerPath, Failure, Outcome, Record, Status, Usage
 from harness.core.values import JsonValue, ToolCall
+from harness.storage import traces
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
 ROWS_AT_ONCE = 4_000
@@ -43,12 +44,18 @@ _TRIALS = pa.schema(
         ("prompt_tokens", pa.int64()),
         ("cached_prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
+        ("cache_write_tokens", pa.int64()),
+        ("reasoning_tokens", pa.int64()),
         ("cost_usd", pa.float64()),
         ("evidence_ids", pa.list_(pa.string())),
         ("tool_calls", pa.string()),
+        ("calls", pa.int32()),
         ("validation", pa.string()),
+        ("rejections", pa.list_(pa.string())),
         ("repairs", pa.int32()),
         ("fallback_used", pa.bool_()),
+        ("fallback_to", pa.string()),
+        ("routed_to", pa.string()),
         ("served_model", pa.string()),
         ("steps", pa.string()),
         ("metadata", pa.string()),
@@ -67,6 +74,10 @@ _EXAMPLES = pa.schema(
         ("metadata", pa.string()),
     ]
 )
+_TOKENS = (
+    "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "cache_write_tokens",
+    "reasoning_tokens",
+)  # fmt: skip
 PRIVATE_TRIAL_COLUMNS = frozenset(
     {
         "error_kind",
@@ -75,6 +86,8 @@ PRIVATE_TRIAL_COLUMNS = frozenset(
         "output_json",
         "evidence_ids",
         "tool_calls",
+        "rejections",
+        "steps",
         "metadata",
     }
 )
@@ -132,7 +145,7 @@ def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
 
 
 def _trial_row(run_id: str, record: Record) -> tuple[Any, ...]:
-    """The row's values in the schema's order; None for what recorded outputs do not tell."""
+    """The row's values in the schema's order; None for what is not known of the trial."""
     answer = record.outcome if isinstance(record.outcome, Answer) else None
     failure = record.outcome if isinstance(record.outcome, Failure) else None
     text, json_ = _output(answer.output) if answer else (None, None)
@@ -151,10 +164,13 @@ def _trial_row(run_id: str, record: Record) -> tuple[Any, ...]:
         "prompt_tokens": record.usage.prompt_tokens,
         "cached_prompt_tokens": record.usage.cached_prompt_tokens,
         "completion_tokens": record.usage.completion_tokens,
+        "cache_write_tokens": record.usage.cache_write_tokens,
+        "reasoning_tokens": record.usage.reasoning_tokens,
         "cost_usd": record.cost_usd,
-        "evidence_ids": _texts(answer.evidence) if answer else None,
-        "tool_calls": _calls_json(answer.tool_calls) if answer else None,
+        "evidence_ids": _texts(record.evidence),
+        "tool_calls": _calls_json(record.tool_calls),
         "metadata": json_text(record.metadata) if record.metadata else None,
+        **(traces.columns_of(record.trace) if record.trace else {}),
     }
     return tuple(map(values.get, _TRIALS.names))
 
@@ -168,22 +184,23 @@ def _record(row: Mapping[str, Any]) -> Record:
         path=AnswerPath(row["path"]),
         latency_s=row["latency_s"],
         cost_usd=row["cost_usd"],
-        usage=Usage(row["prompt_tokens"], row["cached_prompt_tokens"], row["completion_tokens"]),
+        usage=Usage(*(row[name] for name in _TOKENS)),
         metadata=parse_or_none(row["metadata"]) or {},
+        trace=traces.trace_of(row),
     )
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
     status = Status(row["status"])
+    json_, evidence = row["output_json"], row["evidence_ids"]
+    calls = _calls(row["tool_calls"])
+    evidence = None if evidence is None else tuple(evidence)
     if status is not Status.OK:
         infrastructure = status is Status.INFRASTRUCTURE_FAILURE
-        return Failure(infrastructure, row["error_kind"] or "", row["error_message"] or "")
-    json_, evidence = row["output_json"], row["evidence_ids"]
-    return Answer(
-        output=row["output_text"] if json_ is None else parse_or_none(json_),
-        tool_calls=_calls(row["tool_calls"]),
-        evidence=None if evidence is None else tuple(evidence),
-    )
+        kind, message = row["error_kind"] or "", row["error_message"] or ""
+        return Failure(infrastructure, kind, message, calls, evidence)
+    output = row["output_text"] if json_ is None else parse_or_none(json_)
+    return Answer(output, calls, evidence)
 
 
 def _output(value: JsonValue) -> tuple[str | None, str | None]:

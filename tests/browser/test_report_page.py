@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from compared_runs import compared_run
+from live_runs import REASON, VARIANTS, live_run
 from reporting_fixtures import HOSTILE, Shape, hostile_run, make_run, verdict
 
 from harness.core.record import Answer
@@ -112,6 +113,7 @@ RUNS = {
     "one": make_run(Shape(n=30, variants=("a",), rates=(0.4,))),
     "bare": make_run(Shape(n=30, costs=False, latencies=False, failures=False)),
     "hostile": hostile_run(),
+    "live": live_run(repeats=2),
 }
 
 
@@ -125,7 +127,7 @@ def test_opens_in_silence_and_fits_the_screen(open_run: Open, name: str, width: 
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("name", ["two", "five"])
+@pytest.mark.parametrize("name", ["two", "five", "live"])
 def test_the_scoreboard_needs_no_sideways_scroll(open_run: Open, name: str) -> None:
     opened = open_run(RUNS[name])
     assert opened.page.evaluate(
@@ -451,9 +453,11 @@ def test_the_policy_allows_nothing_but_the_pages_own_script(open_run: Open) -> N
     )
 
 
+@pytest.mark.parametrize("name", ["five", "live"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_both_schemes(open_run: Open, scheme: str) -> None:
-    page = open_run(RUNS["five"], scheme=scheme).page
+def test_text_can_be_read_in_both_schemes(open_run: Open, scheme: str, name: str) -> None:
+    page = open_run(RUNS[name], scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     weak = page.evaluate(
         """(() => {
           const parse = (c) => c.match(/[\\d.]+/g).map(Number);
@@ -478,3 +482,141 @@ def test_text_can_be_read_in_both_schemes(open_run: Open, scheme: str) -> None:
         })()"""
     )
     assert weak == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_live_run_shows_what_differs_and_its_operation(open_run: Open, width: int) -> None:
+    page = open_run(RUNS["live"], width=width).page
+    for section in ("#factors", "#operation"):
+        assert page.is_visible(section)
+        outside = page.evaluate(
+            f"""[...document.querySelectorAll('{section} td, {section} th, {section} data')].filter((e) => {{
+                 const box = e.getBoundingClientRect();
+                 return box.width > 1 && e.checkVisibility() && box.left >= 0 && box.right > innerWidth;
+               }}).length"""
+        )
+        assert outside == 0
+    verdict_end, factors, variants = page.evaluate(
+        "[document.querySelector('#verdict').getBoundingClientRect().bottom, ...['#factors', '#variants']"
+        ".map((id) => document.querySelector(id).getBoundingClientRect().top)]"
+    )
+    assert verdict_end <= factors < variants
+    assert [
+        row.split("|")[0]
+        for row in page.evaluate(
+            "[...document.querySelectorAll('#factors .fac tbody tr')].map((r) => [...r.cells].map((c) => c.textContent).join('|'))"
+        )
+    ] == ["model", "prompt.user", "retrieval.use", "tools.use"]
+    assert page.is_hidden("#factors details table")
+    page.click("#factors summary")
+    assert "params.temperature" in page.inner_text("#factors details table")
+
+
+def test_live_figures_on_the_page_are_those_of_the_comparison(open_run: Open) -> None:
+    run = RUNS["live"]
+    page = open_run(run).page
+
+    def values(table: str) -> list[float]:
+        found = page.evaluate(f"[...document.querySelectorAll('{table} data')].map((d) => d.value)")
+        return [float(value) for value in found if value]
+
+    rates = [entry.rate for entry in run.comparison.operations if entry.slice == "all"]
+    assert sorted(values(".operations")) == sorted(rates)
+    stages = [v for s in run.comparison.stages for v in (s.p50_s, s.p95_s, s.time_share)]
+    assert values(".stages") == stages
+    saved = [s.saved for s in run.comparison.token_savings if s.baseline == "prompt_only"]
+    warm = [entry for entry in run.comparison.first_token if entry.path == "warm"]
+    tokens = [t.mean for t in run.comparison.tokens] + saved
+    tokens += [value for entry in warm for value in (entry.p50_s, entry.p95_s)]
+    assert sorted(values(".tokens")) == sorted(tokens)
+
+
+def test_a_confounded_pair_is_marked_at_every_figure_on_the_page(open_run: Open) -> None:
+    opened = open_run(RUNS["live"])
+    page = opened.page
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    for rows in (".pairs tbody tr", ".board tbody tr", ".tokens tbody tr"):
+        for text in page.evaluate(
+            f"[...document.querySelectorAll('{rows}')].map((r) => r.textContent)"
+        ):
+            other = "prompt_only" in text and not text.startswith("prompt_only")
+            listed = "tuned_rag" in text and (not other or "tools" not in text)
+            listed &= "against tools" not in text and "tools against" not in text
+            assert (REASON in text) == listed, text
+    for table in ("#slices-table", "#wins-table"):
+        marked = page.evaluate(
+            f"[...document.querySelectorAll('{table} .delta')].filter((d) => d.textContent.includes('◊')).length"
+        )
+        assert marked > 0
+        assert REASON in page.evaluate(
+            f"document.querySelector('{table}').closest('section').textContent"
+        )
+    assert REASON in page.text_content("h1")
+    opened.choose("#f-a", "tuned_rag")
+    opened.until(
+        "document.querySelector('#counts').textContent.includes('◊ confounded: model, user')"
+    )
+    opened.choose("#f-b", "tools")
+    opened.until("!document.querySelector('#counts').textContent.includes('◊')")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_steps_of_an_example_open_on_what_was_asked_and_given(
+    open_run: Open, width: int
+) -> None:
+    run = RUNS["live"]
+    repaired = next(
+        r for r in run.records if r.trace.repairs and r.trace.fallback_used and r.repeat == 0
+    )
+    number = [e.id for e in run.examples].index(repaired.example_id)
+    opened = open_run(run, width=width, hash_=f"#?x={number}")
+    opened.until("document.querySelectorAll('.side').length === 4")
+    page = opened.page
+    side = ".side[aria-label=tuned_rag]"
+    names = page.evaluate(
+        f"[...document.querySelector('{side} .steps').children].map((li) => li.querySelector('b').textContent)"
+    )
+    wanted = [
+        s.stage.value + (f" ({s.variant})" if s.variant else "") for s in repaired.trace.steps
+    ]
+    assert names == wanted
+    assert (
+        page.inner_text(f"{side} .rejected >> nth=0") == f"rejected: {repaired.trace.rejections[0]}"
+    )
+    assert page.evaluate(f"document.querySelectorAll('{side} .steps pre').length") == 0
+    for summary in page.query_selector_all(f"{side} .steps summary"):
+        summary.focus()
+        page.keyboard.press("Enter")
+    opened.until(f"document.querySelectorAll('{side} .steps details[open] h5').length > 6")
+    text = page.evaluate(f"document.querySelector('{side}').textContent")
+    for step in repaired.trace.steps:
+        for message in step.detail.get("messages", ()):
+            assert message["content"] in text
+    assert "1. returns#" in text
+    assert "score 12.2" in text
+    assert "✓ wanted" in text
+    assert page.evaluate(
+        "document.querySelector('#detail').scrollWidth <= document.querySelector('#detail').clientWidth"
+    )
+    tools = page.evaluate("document.querySelector('.side[aria-label=tools]').textContent")
+    assert "tool" in tools
+    assert sorted(VARIANTS) == sorted(
+        page.evaluate(
+            "[...document.querySelectorAll('.side')].map((e) => e.getAttribute('aria-label'))"
+        )
+    )
+    assert opened.said == []
+
+
+def test_headings_and_tables_of_a_live_run_are_named(open_run: Open) -> None:
+    page = open_run(RUNS["live"], hash_="#?x=5").page
+    page.wait_for_selector(".steps")
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('main table, dialog table')].filter((t) =>
+             t.querySelector('thead') && ![...t.querySelectorAll('thead th')].every((h) => h.scope && h.textContent.trim())
+           ).length + [...document.querySelectorAll('summary, button, a')].filter((e) => !(e.textContent.trim() || e.getAttribute('aria-label'))).length
+           + [...document.querySelectorAll('svg[role=img]')].filter((e) => !e.getAttribute('aria-label')).length"""
+    )
+    assert unnamed == 0
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))

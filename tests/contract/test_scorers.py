@@ -18,7 +18,7 @@ from harness.core.record import Answer, AnswerPath, Failure, Outcome, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ToolCall
 from harness.ports import Scorer
-from harness.registry import SCORERS, find_scorer
+from harness.registry import SCORERS, find
 
 MODULE = "contract_scorer_of_a_user"
 OPTIONS: dict[str, list[dict[str, Any]]] = {
@@ -132,7 +132,7 @@ def module_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 def build(name: str, options: dict[str, Any], **more: Any) -> Scorer:
-    return cast("Scorer", find_scorer(name).model_validate({"id": "s", **options, **more}))
+    return cast("Scorer", find("scorer", name).model_validate({"id": "s", **options, **more}))
 
 
 def record(example: Example, outcome: Outcome, metadata: dict[str, Any] | None = None) -> Record:
@@ -219,7 +219,7 @@ def test_unknown_options_are_refused(name: str, options: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_options_are_described_for_editors(name: str) -> None:
-    schema = find_scorer(name).model_json_schema()
+    schema = find("scorer", name).model_json_schema()
     assert schema["additionalProperties"] is False
     for option, described in schema["properties"].items():
         assert described.get("description"), option
@@ -294,6 +294,6 @@ def test_documentation_shows_working_options_for_every_scorer() -> None:
             for given_options in YAML(typ="safe", pure=True).load(block):
                 assert given_options.pop("use") == name
                 if name not in ("python", "json_schema"):  # they name files of the reader's own
-                    find_scorer(name).model_validate(given_options)
-        for option in find_scorer(name).model_json_schema()["properties"]:
+                    find("scorer", name).model_validate(given_options)
+        for option in find("scorer", name).model_json_schema()["properties"]:
             assert f"`{option}`" in section or option in ("id", "where", "output_field"), option

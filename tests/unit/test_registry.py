@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.registry import (
     SCORERS,
     build_scorers,
-    find_scorer,
+    find,
     scorer_fingerprint,
     scorer_problems,
 )
@@ -42,7 +42,7 @@ def install(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("use", SCORERS)
 def test_every_built_in_is_a_model_with_an_id(use: str) -> None:
-    found = find_scorer(use)
+    found = find("scorer", use)
     assert issubclass(found, BaseModel)
     assert "id" in found.model_fields
     assert found.model_config.get("extra") == "forbid"
@@ -80,7 +80,7 @@ def test_building_raises_what_is_wrong() -> None:
     with pytest.raises(InputError, match="no scorer is called 'nothing'"):
         build_scorers(specs("- {id: a, use: nothing}\n"))
     with pytest.raises(InputError, match="no scorer is called 'labl'") as caught:
-        find_scorer("labl")
+        find("scorer", "labl")
     assert caught.value.problems[0].hint == "did you mean 'label'?"
 
 

@@ -15,12 +15,13 @@ from harness.core.record import Answer, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import RIGHT, ScorerModel
+from harness.plugins.evidence import Found, Match, by_document, covered, everything_found, not_given
 from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
 from harness.plugins.text import quote
 
 _BRACKETS = re.compile(r"\[([^\[\]\n]{1,500})\](?!\()")
 _SEPARATOR = re.compile(r"[,;]")
-_IDENTIFIER = re.compile(r"(?=.*[\d#])[\w.:/#@-]+")
+_IDENTIFIER = re.compile(r"(?=.*[\d#])[\w.:/#@-]+(?:~\d+)?")
 _NOT_GIVEN = Unscored("the recording does not say which evidence was given")
 _NO_GOLD = Unscored("the example names no evidence", applicable=False)
 
@@ -39,6 +40,13 @@ class Citation(ScorerModel):
         description="A regular expression that finds a cited id: its first group, or all of it. "
         "By default, ids in square brackets, several parted by commas or semicolons: "
         "`[doc-1]`, `[doc-1#refunds; doc-2]`.",
+    )
+    match: Match | None = Field(
+        default=None,
+        exclude_if=not_given,
+        description="When a cited passage is correct: `id`, it is an id of the evidence; "
+        "`section`, it has text of a section or document there; `document`, it is of the document "
+        "of such an id. Default: `section` for live variants, `id` for recordings.",
     )
 
     @cached_property
@@ -74,7 +82,7 @@ class Citation(ScorerModel):
             else Scored(0.0, explanation=f"cites nothing: {quote(output)}"),
             f"{self.id}.valid": _NOT_GIVEN,
             f"{self.id}.fabricated": _NOT_GIVEN,
-            f"{self.id}.correct": self._correct(gold, cited),
+            f"{self.id}.correct": self._correct(gold, cited, record),
         }
         if found.given is not None:
             invented = [one for one in cited if one not in found.given]
@@ -94,10 +102,14 @@ class Citation(ScorerModel):
             outcomes[f"{self.id}.correct"] = _NO_GOLD
         return outcomes
 
-    def _correct(self, example: Example, cited: tuple[str, ...]) -> ScoreOutcome:
+    def _correct(self, example: Example, cited: tuple[str, ...], record: Record) -> ScoreOutcome:
         if not example.evidence:
             return _NO_GOLD
-        if set(cited) & set(example.evidence):
+        match = self.match or ("section" if record.trace else "id")
+        gold = dict.fromkeys(example.evidence, 1.0)
+        gold = by_document(gold) if match == "document" else gold
+        known = everything_found(record)
+        if any(covered(known.get(one) or Found(one), gold, match) for one in cited):
             return RIGHT
         wanted = quote(", ".join(example.evidence))
         got = quote(", ".join(cited)) if cited else "nothing"

@@ -1,18 +1,21 @@
-"""Tool calls against the gold calls, as multisets."""
+"""Tool calls against the gold calls, as multisets.
+
+A live system that failed may have called tools before: they weigh in the shares of all calls.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
 from harness.core.example import Example
-from harness.core.record import Answer, Record
-from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
+from harness.core.record import Answer, Failure, Record, Stage
+from harness.core.score import NO_ANSWER, Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ToolCall, tool_call
 from harness.plugins.base import TargetScorer, Unreadable
 from harness.plugins.json_text import json_key
@@ -20,8 +23,18 @@ from harness.plugins.text import quote
 
 _NO_GOLD = Unscored("the example has no gold tool calls", applicable=False)
 _NO_CALLS = Unscored("the recording does not say which tools were called")
+_NO_RESULTS = Unscored("the recording does not say how the calls went")
 _UNREADABLE = ToolCall("", {})
 """A call that names no tool: it matches nothing, but it was made."""
+
+Measure: TypeAlias = Literal["exact", "invocation", "arguments", "decision", "success"]
+_DEFAULT: tuple[Measure, ...] = ("exact", "invocation", "arguments")
+_TOOL, _NO_TOOL = "tool", "no tool"
+
+
+def _is_default(value: object) -> bool:
+    """A newer option that is not given stays out of the scorer's fingerprint."""
+    return value == _DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +52,22 @@ class ToolCalls(TargetScorer):
     ignore_arguments: tuple[str, ...] = Field(
         default=(), description="Arguments that are not compared, such as a free-text comment."
     )
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = Field(
+        default=_DEFAULT,
+        exclude_if=_is_default,
+        description="What is measured: `exact`; `invocation` and `arguments`, four shares each; "
+        "`decision`, whether a tool was called exactly when one was wanted; `success` (live "
+        "variants), the share of calls that gave no error.",
+    )
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes of `decision`."""
+        return frozenset({_TOOL, _NO_TOOL})
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """The exact set, then precision and recall: micro over all calls, and per example."""
-        exact = Metric(f"{self.id}.exact", binary=True, description="Exactly the gold calls")
+        """The exact set, precision and recall over all calls and per example, then the others."""
         shares = (
             Metric(
                 f"{self.id}.{prefix}{what}_{share}",
@@ -54,10 +78,38 @@ class ToolCalls(TargetScorer):
                 ("", Aggregate.RATIO, ""),
                 ("example_", Aggregate.MEAN, ", by example"),
             )
-            for what in _MATCHED
+            for what in self._matched
             for share in _SHARES
         )
-        return (exact, *shares)
+        exact = Metric(f"{self.id}.exact", binary=True, description="Exactly the gold calls")
+        decision = Metric(
+            f"{self.id}.decision",
+            binary=True,
+            description="A tool is called exactly when one is wanted",
+        )
+        success = Metric(
+            f"{self.id}.success",
+            aggregate=Aggregate.RATIO,
+            description="Of the calls made, those that gave no error",
+        )
+        return (
+            *((exact,) if "exact" in self.measures else ()),
+            *shares,
+            *((decision,) if "decision" in self.measures else ()),
+            *((success,) if "success" in self.measures else ()),
+        )
+
+    def score(self, example: Example, record: Record) -> Mapping[str, ScoreOutcome]:
+        """As every scorer; but calls made before a failure weigh in the shares of all calls."""
+        outcomes = dict(super().score(example, record))
+        known = record.tool_calls is not None and self.output_field is None
+        if isinstance(record.outcome, Failure) and known:
+            told = super().score(
+                example, replace(record, outcome=Answer("", tool_calls=record.tool_calls))
+            )
+            ratios = [one.id for one in self.metrics if one.aggregate is Aggregate.RATIO]
+            outcomes |= {metric_id: told[metric_id] for metric_id in ratios}
+        return outcomes
 
     def gold(self, example: Example) -> _Gold | Unscored:
         """The gold calls, counted by name and by name and arguments."""
@@ -93,14 +145,9 @@ class ToolCalls(TargetScorer):
             "invocation": (names & gold.names).total(),
             "arguments": (calls & gold.calls).total(),
         }
-        exact = matched["arguments"] == n_gold == n_called
-        why = "" if exact else f"called {_listed(names)}, expected {_listed(gold.names)}"
-        if why and names == gold.names:
-            why = f"called {_listed(names)} with other arguments than expected"
-        outcomes: dict[str, ScoreOutcome] = {
-            f"{self.id}.exact": Scored(float(exact), explanation=why)
-        }
-        for what, n_matched in matched.items():
+        outcomes: dict[str, ScoreOutcome] = {}
+        for what in self._matched:
+            n_matched = matched[what]
             precision = n_matched / n_called if n_called else float(not n_gold)
             recall = n_matched / n_gold if n_gold else 1.0
             outcomes |= {
@@ -109,14 +156,44 @@ class ToolCalls(TargetScorer):
                 f"{self.id}.example_{what}_precision": Scored(precision),
                 f"{self.id}.example_{what}_recall": Scored(recall),
             }
+        if "exact" in self.measures:
+            exact = matched["arguments"] == n_gold == n_called
+            why = "" if exact else _difference(names, gold.names)
+            outcomes[f"{self.id}.exact"] = Scored(float(exact), explanation=why)
+        if "decision" in self.measures:
+            outcomes[f"{self.id}.decision"] = _decision(names, gold.names)
+        if "success" in self.measures:
+            outcomes[f"{self.id}.success"] = self._success(record)
         return outcomes
 
     def fail(self, gold: _Gold, why: str) -> dict[str, ScoreOutcome]:
         """A failure misses every gold call; it made none that could weigh in the precision."""
         outcomes = super().fail(gold, why)
-        for what in _MATCHED:
+        for what in self._matched:
             outcomes[f"{self.id}.{what}_recall"] = Scored(0.0, float(gold.calls.total()))
+        if "decision" in self.measures:
+            wanted = _TOOL if gold.names else _NO_TOOL
+            outcomes[f"{self.id}.decision"] = Scored(
+                0.0, explanation=why or "no answer", expected=wanted, predicted=NO_ANSWER
+            )
         return outcomes
+
+    def _success(self, record: Record) -> ScoreOutcome:
+        """Of the calls in a live trial's trace, the share without an error; weighs as many."""
+        if record.trace is None:
+            return _NO_RESULTS
+        errors = [
+            bool(step.detail.get("error"))
+            for step in record.trace.steps
+            if step.stage is Stage.TOOL
+            and (self.names is None or step.detail.get("name") in self.names)
+        ]
+        share = 1 - sum(errors) / len(errors) if errors else 0.0
+        return Scored(share, float(len(errors)))
+
+    @cached_property
+    def _matched(self) -> tuple[str, ...]:
+        return tuple(what for what in _MATCHED if what in self.measures)
 
     def _kept(self, calls: Iterable[Any]) -> list[ToolCall]:
         read = (call if isinstance(call, ToolCall) else tool_call(call) for call in calls)
@@ -139,6 +216,19 @@ _SHARES = {
     "precision": "Of the calls made, those in the gold calls",
     "recall": "Of the gold calls, those made",
 }
+
+
+def _difference(called: Counter[str], wanted: Counter[str]) -> str:
+    if called == wanted:
+        return f"called {_listed(called)} with other arguments than expected"
+    return f"called {_listed(called)}, expected {_listed(wanted)}"
+
+
+def _decision(called: Counter[str], wanted: Counter[str]) -> Scored:
+    expected, predicted = (_TOOL if names else _NO_TOOL for names in (wanted, called))
+    right = expected == predicted
+    why = "" if right else _difference(called, wanted)
+    return Scored(float(right), explanation=why, expected=expected, predicted=predicted)
 
 
 def _listed(names: Counter[str]) -> str:

@@ -13,12 +13,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from live_runs import live_run
 from reporting_fixtures import HOSTILE, Shape, golden_run, hostile_run, make_run, verdict
 
 from harness.core.run import RunData
 from harness.reporting import junit, markdown, terminal
 
 _FOLDER = Path(__file__).parent / "golden"
+LIVE = live_run(n=40)
 GATED = replace(golden_run(), verdict=verdict(golden_run(), "fail"))
 
 
@@ -30,6 +32,9 @@ GATED = replace(golden_run(), verdict=verdict(golden_run(), "fail"))
         ("compared.txt", terminal.render(golden_run())),
         ("gate.txt", terminal.render_gate(GATED)),
         ("gated.xml", junit.render(GATED)),
+        ("live.md", markdown.render(LIVE)),
+        ("live.txt", terminal.render(LIVE)),
+        ("live.xml", junit.render(LIVE)),
     ],
 )
 def test_as_agreed(name: str, text: str) -> None:

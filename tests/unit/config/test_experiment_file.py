@@ -134,13 +134,13 @@ def test_every_problem_of_every_file_at_once() -> None:
         "x.yaml:1:7: name must be letters, digits, '.', '_' and '-', the first a letter or digit,"
         " not 'my experiment'",
         "x.yaml:2:10: the eval set sets does not exist | did you mean 'set'?",
-        "x.yaml:6:32: unknown key 'model' | this version compares recorded outputs; what a recorded"
-        " system is stands under facts:",
+        "x.yaml:6:32: unknown key 'model' | a variant with `recorded` is not run; what it is stands"
+        " under facts:",
         "x.yaml:7:10: two variants are called 'b' (the first at x.yaml:6:10) | give each variant an"
         " id of its own",
         "x.yaml:8:5: the variant folder variants/none does not exist",
-        "x.yaml:9:5: missing key 'recorded' | this version compares recorded outputs:"
-        " recorded: FILE.jsonl",
+        "x.yaml:9:5: missing key 'recorded' | recorded: FILE.jsonl for what a system answered"
+        " elsewhere; or model: and user: for a system that harness runs",
         "x.yaml:10:7: seed must be at least 0, not -1",
         "x.yaml:11:1: unknown key 'repeets' | did you mean 'repeats'?",
         "x.yaml:14:10: two scorers are called 'correct' (the first at x.yaml:13:10) | give each"
@@ -255,19 +255,16 @@ def test_duplicate_keys_are_told_with_everything_else() -> None:
     assert found == [
         "x.yaml:10:1: duplicate key 'name' (first on line 1)",
         "x.yaml:18:1: unknown key 'zzz' | known: name, evalset, baseline, variants, factors,"
-        " repeats, seed, scorers, primary, statistics, gate",
+        " confounded_ok, repeats, seed, scorers, primary, statistics, gate, execution,"
+        " allowed_hosts",
     ]
 
 
-def test_what_differs_must_be_a_declared_factor() -> None:
-    found = problems(changed("facts: {model: m2, k: 5}", "facts: {model: m2, k: 20, prompt: v2}"))
-    assert found == [
-        "x.yaml:6:105: confounded: a and b differ in k (5 / 20) | list k in factors, or state"
-        " equal facts",
-        "x.yaml:6:117: confounded: a and b differ in prompt (not stated / v2) | list prompt in"
-        " factors, or state equal facts",
-    ]
-    assert load(changed("factors: [model]\n", "").replace("k: 5", "k: 20")).factors == ()
+def test_what_may_differ_is_limited_where_factors_are_named() -> None:
+    experiment = load()
+    assert (experiment.factors, experiment.factors_limited) == (("model",), True)
+    experiment = load(changed("factors: [model]\n", ""))
+    assert (experiment.factors, experiment.factors_limited) == ((), False)
 
 
 def test_a_factor_must_be_a_fact() -> None:

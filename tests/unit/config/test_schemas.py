@@ -32,6 +32,7 @@ def test_the_committed_schemas_are_current() -> None:
     [
         ("experiment", "configs/*.yaml"),
         ("experiment", "configs/reference/*.yaml"),
+        ("variant", "variants/*/variant.yaml"),
         ("gate", "configs/gates/*.yaml"),
         ("evalset", "evalsets/*/evalset.yaml"),
     ],
@@ -57,6 +58,50 @@ def test_a_typo_does_not_fit() -> None:
     assert not schema.is_valid({**good, "scorer": []})
     assert not schema.is_valid({**good, "scorers": [{"id": "c", "use": "label", "markr": 1}]})
     assert not schema.is_valid({**good, "variants": [{"id": "a", "recorde": "x"}]})
+
+
+FULL = {
+    "id": "v", "model": "http/x", "user": "user.j2", "params": {"temperature": 0},
+    "few_shot": {"from": "shots.jsonl", "count": 2},
+    "retrieval": {"kind": "bm25", "corpus": "docs", "k1": 1.2},
+    "tools": {"use": [{"kind": "python", "functions": ["m:f"]}]},
+    "fallback": {"answer": {"to": "human"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({}, True),
+        ({"modle": "x"}, False),
+        ({"model": None}, False),
+        ({"params": {"temprature": 0}}, False),
+        ({"few_shot": {"count": 2}}, False),
+        ({"extends": "../base", "model": None}, True),
+        ({"extends": "../base", "few_shot": {"count": 2}}, True),
+        ({"extends": "../base", "few_shot": {"cuont": 2}}, False),
+        ({"extends": "../base", "params": {"seed": None}}, True),
+        ({"extends": "../base", "params": {"seed": "x"}}, False),
+        ({"extends": "../base", "tools": {"use": [{}]}}, False),
+        ({"extends": "../base", "output": {"repair": 2}, "fallback": {"when": "x"}}, True),
+        ({"recorded": "x.jsonl"}, False),
+    ],
+)
+def test_variants_fit_as_harness_reads_them(change: dict[str, Any], fits: bool) -> None:
+    value = {**FULL, **change}
+    assert validator("variant").is_valid(value) == fits
+    experiment = {
+        "name": "x", "evalset": "e", "baseline": "a", "variants": ["../a", value],
+        "primary": ["c"], "scorers": [{"id": "c", "use": "label"}],
+    }  # fmt: skip
+    assert validator("experiment").is_valid(experiment) == fits
+
+
+def test_a_variant_that_extends_gives_what_it_changes() -> None:
+    assert validator("variant").is_valid({"id": "v", "extends": "../base"})
+    assert validator("variant").is_valid({"id": "v", "extends": "../base", "facts": {"k": 1}})
+    assert not validator("variant").is_valid({"extends": "../base"})
+    assert validator("variant").is_valid({"id": "v", "recorded": "x.jsonl"})
 
 
 def test_every_key_is_described() -> None:

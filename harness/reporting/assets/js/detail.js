@@ -63,6 +63,7 @@ function trialView(index, example, trial, against) {
     ...titled("evidence", evidenceLines(trial.evidence, example.evidence), "h4"),
     ...titled("tool calls", callLines(trial.calls), "h4"),
   );
+  if (trial.trace) view.append(...traceView(trial.trace));
   if (trial.extra) view.append(element("details", {}, element("summary", { textContent: "metadata" }), textBlock(trial.extra)));
   return view;
 }

@@ -114,7 +114,9 @@ class Page {
       made.addEventListener("click", () => this.update({ f: this.state.f === key ? "" : key }));
       return made;
     };
-    byId("counts").replaceChildren(button("win", "▲"), button("loss", "▼"), button("tie", "="), button("none", "–"));
+    const pair = (index.confounded ?? []).find(([a, b]) => (a === state.a && b === state.b) || (a === state.b && b === state.a));
+    const note = pair ? [element("span", { className: "confounded", textContent: `◊ ${pair[2]}` })] : [];
+    byId("counts").replaceChildren(button("win", "▲"), button("loss", "▼"), button("tie", "="), button("none", "–"), ...note);
   }
 
   drawDetail() {

@@ -44,12 +44,12 @@ async function loadExample(index, number) {
   const [slices, cluster, evidence, calls, abstain, metadata, trials] = JSON.parse(lines[at + 1]);
   return {
     id, input, target, slices, cluster, evidence, calls, abstain, metadata,
-    trials: trials.map(([variant, repeat, status, took, scores, extra], i) => ({
-      variant, repeat, status, took, scores, extra, notes: notes[i],
+    trials: trials.map(([variant, repeat, status, took, scores, extra, trace = null], i) => ({
+      variant, repeat, status, took, scores, extra, trace, notes: notes[i],
       output: status === 0 ? said[i][0] : null,
-      calls: status === 0 ? said[i][1] : null,
-      evidence: status === 0 ? said[i][2] : null,
-      error: status === 0 ? null : said[i],
+      calls: said[i][status === 0 ? 1 : 2] ?? null,
+      evidence: said[i][status === 0 ? 2 : 3] ?? null,
+      error: status === 0 ? null : said[i].slice(0, 2),
     })),
   };
 }

@@ -1,0 +1,167 @@
+"""What is wrong with live variants in view of the eval set: unknown names, and leaked examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from harness.config.findings import Findings
+from harness.config.live import Live
+from harness.config.live_files import ShotsFile
+from harness.config.live_texts import SCOPES, PlacedText
+from harness.config.readers import read_rows
+from harness.config.suggest import did_you_mean
+from harness.core.example import EvalSet, Example
+from harness.core.values import JsonValue, canonical_json
+from harness.errors import Problem
+
+_GOLD = frozenset({"target", "slices", "evidence", "tool_calls", "abstain", "cluster", "metadata"})
+_ALWAYS = ("input",)
+_BLOCK = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+
+
+def input_fields(evalset: EvalSet) -> tuple[str, ...]:
+    """The fields that any example's input has, in order of appearance."""
+    fields: dict[str, None] = {}
+    for example in evalset.examples:
+        if isinstance(example.input, dict):
+            fields |= dict.fromkeys(example.input)
+    return tuple(fields)
+
+
+def template_problems(live: Live, fields: Collection[str]) -> list[Problem]:
+    """Names in templates and expressions that stand for nothing, and parts that no text uses.
+
+    Args:
+        live: the variant; those that it leads to are checked too.
+        fields: what `input_fields` gives.
+    """
+    problems: list[Problem] = []
+    for variant in live.all():
+        for text in variant.texts:
+            problems += _unknown_names(text, fields)
+        problems += _unused(variant)
+    return problems
+
+
+def _unknown_names(text: PlacedText, fields: Collection[str]) -> Iterator[Problem]:
+    from harness.templating.template import field_names, names_of
+
+    ours = (*_ALWAYS, *SCOPES[text.scope])
+    for name in sorted(names_of(text.text, expression=text.expression)):
+        if name not in fields and name not in ours:
+            yield _unknown(text, name, [*fields, *ours])
+    if not fields:
+        return
+    for name in sorted(field_names(text.text, "input", expression=text.expression)):
+        if name not in fields:
+            yield _unknown(text, name, fields)
+
+
+def _unknown(text: PlacedText, name: str, known: Collection[str]) -> Problem:
+    where = text.place(_line_of(name, text))
+    if name in _GOLD:
+        what = f"'{name}' belongs to the examples' answers, which no system may see"
+        return Problem(where, what, f"known here: {', '.join(known)}")
+    others = {other for scope in SCOPES.values() for other in scope}
+    if name in others:
+        return Problem(where, f"'{name}' is not known yet where this text is used")
+    return Problem(where, f"no example's input has the field '{name}'", did_you_mean(name, known))
+
+
+def _line_of(name: str, text: PlacedText) -> int:
+    """The line of the first use of a name in a template, from 1."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    for block in _BLOCK.finditer(text.text):
+        found = word.search(block[0])
+        if found:
+            return text.text.count("\n", 0, block.start() + found.start()) + 1
+    return 1
+
+
+def _unused(live: Live) -> Iterator[Problem]:
+    """Passages or examples that are fetched and reach no prompt."""
+    for part, name in (("retrieval", "passages"), ("few_shot", "shots")):
+        word = re.compile(rf"\b{name}\b")
+        prompts = [text for text in live.texts if text.scope in {"prompt", "draft"}]
+        if part in live.where and not any(word.search(text.text) for text in prompts):
+            what = f"{part} is given, but no template of the prompt uses `{name}`"
+            yield Problem(live.where[part], what)
+
+
+def leak_problems(live: Live, evalset: EvalSet) -> list[Problem]:
+    """Examples of the eval set that stand in a prompt's examples or in a training set.
+
+    An example does if all texts of its input are, but for case and white space, among the texts
+    of one line.
+
+    Args:
+        live: the variant; those that it leads to are checked too.
+        evalset: the set that it is to be judged on.
+    """
+    known = _Known(evalset.examples)
+    shots = {v.shots.path: v.shots for v in live.all() if v.shots is not None}
+    training = dict.fromkeys(v.training for v in live.all() if v.training is not None)
+    found = [_leaked_shots(file, known) for file in shots.values()]
+    found += [_leaked_lines(path, known) for path in training]
+    return [problem for findings in found for problem in findings.problems()]
+
+
+class _Known:
+    """The inputs of examples, by the longest of their texts."""
+
+    def __init__(self, examples: Iterable[Example]) -> None:
+        self._by_text: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        for example in examples:
+            texts = _content(example.input)
+            longest = max(texts, key=lambda text: (len(text), text))
+            self._by_text.setdefault(longest, []).append((example.id, texts))
+
+    def held_by(self, value: JsonValue) -> list[str]:
+        """The ids of examples all of whose texts are among those of a value."""
+        texts = _content(value)
+        return sorted(
+            example_id
+            for text in texts
+            for example_id, needed in self._by_text.get(text, ())
+            if needed <= texts
+        )
+
+
+def _content(value: JsonValue) -> frozenset[str]:
+    """Every text in a value, or its JSON if it has none."""
+    return frozenset(_texts(value)) or frozenset({canonical_json(value)})
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Every text in a value that is not blank, in one case and with single spaces."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            normal = " ".join(item.casefold().split())
+            if normal:
+                yield normal
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _leaked_shots(file: ShotsFile, known: _Known) -> Findings:
+    findings = Findings(file.path)
+    for shot, line in zip(file.shots, file.lines, strict=True):
+        for example_id in known.held_by(dict(shot.input)):
+            what = f"this example for the prompt is '{example_id}' of the eval set"
+            findings.add(line, what, "examples for prompts come from elsewhere")
+    return findings
+
+
+def _leaked_lines(path: Path, known: _Known) -> Findings:
+    findings = Findings(path)
+    for row in read_rows(path, findings):
+        for example_id in known.held_by(row.values):
+            what = f"the training set holds '{example_id}' of the eval set"
+            findings.add(row.line, what, "train on other data, or judge on other examples")
+    return findings

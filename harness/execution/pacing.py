@@ -1,0 +1,76 @@
+"""Limits how many calls a service has at once, and repeats those that may yet succeed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import numpy as np
+
+from harness.core.chat import GaveUpError, ServiceError
+from harness.ports import Paced, Timer
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+LONGEST_ASKED_PAUSE_S = 120.0
+"""What a server may ask for at most; if it asks for more, there is no further attempt."""
+
+
+class ServicePacer:
+    """A `harness.ports.Pacer`: at most `concurrency` calls in flight per route.
+
+    A call is attempted up to `attempts` times, if the kind of its failure allows. The pause before
+    the n-th repetition is drawn from 0 to `FIRST_PAUSE_S` x 2^n ("full jitter": Brooker,
+    Exponential Backoff and Jitter, AWS Architecture Blog, 2015), or what the server asked for,
+    whichever is longer. A call that pauses holds no place.
+    """
+
+    def __init__(self, concurrency: int, attempts: int, timer: Timer, seed: int = 0) -> None:
+        self._concurrency = concurrency
+        self._attempts = attempts
+        self._timer = timer
+        self._generator = np.random.default_rng(seed)
+        self._places: dict[str, asyncio.Semaphore] = {}
+
+    async def run(self, route: str, attempt: Callable[[], Awaitable[T]]) -> Paced[T]:
+        """Make `attempt` until it succeeds or there is no point in another one.
+
+        Raises:
+            GaveUpError: with the last attempt's error and what all of them took.
+        """
+        places = self._places.setdefault(route, asyncio.Semaphore(self._concurrency))
+        now_s = self._timer.now_s
+        queue_s = retry_wait_s = 0.0
+        made = 0
+        while True:
+            asked = now_s()
+            async with places:
+                began = now_s()
+                queue_s += began - asked
+                made += 1
+                try:
+                    value = await attempt()
+                except ServiceError as error:
+                    failed = error
+                else:
+                    return Paced(value, now_s() - began, made, queue_s, retry_wait_s)
+            retry_wait_s += now_s() - began
+            pause_s = self._pause_s(failed, made)
+            if pause_s is None:
+                raise GaveUpError(
+                    failed, attempts=made, queue_s=queue_s, retry_wait_s=retry_wait_s
+                ) from failed
+            paused = now_s()
+            await self._timer.sleep(pause_s)
+            retry_wait_s += now_s() - paused
+
+    def _pause_s(self, failed: ServiceError, made: int) -> float | None:
+        """How long to wait before the next attempt; None if there is to be none."""
+        asked_s = failed.retry_after_s or 0.0
+        if not failed.retryable or made == self._attempts or asked_s > LONGEST_ASKED_PAUSE_S:
+            return None
+        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**made)
+        return max(asked_s, float(self._generator.uniform(0, longest_s)))

@@ -1,0 +1,162 @@
+"""All that live variants need beside their files, built and checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config.evalset import Examined
+from harness.config.experiment import Draft
+from harness.config.live_checks import input_fields, leak_problems, template_problems
+from harness.config.prices import load_prices
+from harness.config.variant import Entry, RecordedVariant
+from harness.core.experiment import Excuse, VariantFacts
+from harness.core.prices import PriceBook
+from harness.core.values import JsonValue, fingerprint
+from harness.core.variant import LiveVariant
+from harness.errors import Problem
+from harness.experiment.components import Components, build_components
+from harness.planning.factors import Arm, Confounded, check
+from harness.planning.ladder import ladder
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSetup:
+    """The plugins and prices of a run, and how its variants differ.
+
+    `arms` are all variants by their factors. `excused` are pairs that differ in more than the
+    declared factors, with the reason why that was accepted; `ladder` says which variants would
+    have to be added for each step to change one thing.
+    """
+
+    components: Components = field(default_factory=Components)
+    prices: PriceBook = field(default_factory=PriceBook)
+    arms: tuple[Arm, ...] = ()
+    excused: tuple[tuple[Confounded, str], ...] = ()
+    ladder: tuple[str, ...] = ()
+
+    def variant_facts(self, variant: LiveVariant) -> VariantFacts:
+        """What is known of a live variant; its fingerprint covers the route to its model."""
+        (factors,) = (arm.factors for arm in self.arms if arm.id == variant.id)
+        defined = {"fingerprint": variant.fingerprint, "factors": dict(factors)}
+        return VariantFacts(variant.id, fingerprint(defined), dict(factors), variant.label)
+
+
+def set_up(
+    draft: Draft, found: Examined, chosen: Sequence[str] | None, problems: list[Problem]
+) -> LiveSetup:
+    """Build what the live variants of a draft use; adds everything wrong to `problems`.
+
+    Args:
+        draft: the experiment, as far as it can be read.
+        found: its eval set, likewise.
+        chosen: the variants to run; None runs all. Of others only the factors are checked.
+        problems: gets what is wrong.
+    """
+    live = [entry for entry in draft.entries if entry.live is not None]
+    run = [entry for entry in live if chosen is None or entry.id in chosen]
+    _check_texts(run, found, problems)
+    components = build_components(_variants(live), _allowed_hosts(draft), problems)
+    prices = PriceBook()
+    if live:
+        prices = load_prices(draft.source.folder, problems)
+        problems += _refused_requests(_variants(run), components)
+    if any(entry.variant is None for entry in draft.entries):
+        return LiveSetup(components, prices)
+    arms = tuple(_arm(entry, components) for entry in draft.entries)
+    if not _limited(draft, live):
+        return LiveSetup(components, prices, arms)
+    factors = [str(factor) for factor in draft.source.data.get("factors") or ()]
+    told = check(arms, factors, _excuses(draft))
+    problems += _confounded(told.confounded, draft.entries)
+    problems += [_needless(draft, index) for index in told.needless]
+    steps = ladder(arms, str(draft.source.data.get("baseline")), factors) if live else ()
+    return LiveSetup(components, prices, arms, told.excused, tuple(map(str, steps)))
+
+
+def _variants(entries: Iterable[Entry]) -> list[LiveVariant]:
+    return [entry.variant for entry in entries if isinstance(entry.variant, LiveVariant)]
+
+
+def _check_texts(entries: Iterable[Entry], found: Examined, problems: list[Problem]) -> None:
+    """Names in templates that no example has, and examples that stand in prompts."""
+    if found.evalset is None:
+        return
+    fields = input_fields(found.evalset)
+    for entry in entries:
+        if entry.live is not None:
+            problems += template_problems(entry.live, fields)
+            problems += leak_problems(entry.live, found.evalset)
+
+
+def _refused_requests(variants: Iterable[LiveVariant], components: Components) -> list[Problem]:
+    """What a model does not take of the requests that it would be sent."""
+    from harness.system.parts import Parts
+    from harness.system.requests import requests
+
+    parts = Parts(providers=components.providers)
+    told: dict[Problem, None] = {}
+    for variant in variants:
+        for what_for, choice, request in requests(variant, parts):
+            provider = components.providers.get(choice.provider.key)
+            for what in provider.problems(request) if provider else ():
+                told[Problem(choice.provider.where(), f"{what_for}: {choice.id}: {what}")] = None
+    return list(told)
+
+
+def _allowed_hosts(draft: Draft) -> list[str] | None:
+    given = draft.source.data.get("allowed_hosts")
+    return [str(host) for host in given] if isinstance(given, list) else None
+
+
+def _limited(draft: Draft, live: Sequence[Entry]) -> bool:
+    """Whether the experiment says what may differ; one with live variants always does."""
+    factors = draft.source.data.get("factors")
+    return isinstance(factors, list) or (factors is None and bool(live))
+
+
+def _arm(entry: Entry, components: Components) -> Arm:
+    variant = entry.variant
+    if isinstance(variant, RecordedVariant):
+        return Arm(variant.id, variant.facts, recorded=True)
+    assert variant is not None  # noqa: S101  told by the caller
+    return Arm(variant.id, {**variant.definition, **components.identity(variant)})
+
+
+def _excuses(draft: Draft) -> list[Excuse]:
+    """The excuses that can be read; what is wrong with others is told with the document."""
+    given = draft.source.data.get("confounded_ok")
+    found = []
+    for item in given if isinstance(given, list) else ():
+        pair: Any = item.get("pair") if isinstance(item, Mapping) else None
+        if isinstance(pair, list) and len(pair) == 2:
+            found.append(Excuse((str(pair[0]), str(pair[1])), str(item.get("reason", ""))))
+        else:
+            found.append(Excuse(("", ""), ""))
+    return found
+
+
+def _confounded(found: Iterable[Confounded], entries: Sequence[Entry]) -> list[Problem]:
+    by_id = {entry.id: entry for entry in entries}
+    return [
+        Problem(by_id[pair.right].where_factor(pair.differences[0].field), pair.what, pair.hint)
+        for pair in found
+    ]
+
+
+def _needless(draft: Draft, index: int) -> Problem:
+    where = draft.source.where(("confounded_ok", index))
+    return Problem(where, "this pair differs in declared factors only", "remove the excuse")
+
+
+def confounded_facts(setup: LiveSetup) -> list[JsonValue]:
+    """The excused pairs as the manifest holds them."""
+    return [
+        {
+            "pair": [pair.left, pair.right],
+            "fields": [difference.field for difference in pair.differences],
+            "reason": reason,
+        }
+        for pair, reason in setup.excused
+    ]

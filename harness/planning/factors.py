@@ -1,0 +1,291 @@
+"""What differs between variants, and whether it was meant to. Pure.
+
+A variant is known here by its factors: dotted names and plain values (`LiveVariant.definition` with
+the identity of the route to its model as `sdk.*`, or the facts of a recorded variant).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from harness.core.experiment import Excuse
+from harness.core.factors import content_of
+from harness.core.values import JsonValue, as_text, canonical_json
+
+_ABSENT = "none"
+_NOT_STATED = "not stated"
+_PARTS = frozenset(
+    {
+        "few_shot", "retrieval", "rerank", "context", "tools", "output", "draft", "fallback",
+        "route", "training",
+    }
+)  # fmt: skip
+"""What differs as a whole where one side has none of it."""
+_OF_RETRIEVAL = ("rerank", "context")
+"""Parts that go with retrieval: without it there is nothing to order or to cut."""
+_OF_MODEL = ("base_url", "provider", "sdk", "training")
+"""Parts that describe a model or the way to it, and say nothing where the models differ."""
+_MODELS = re.compile(r"(?:|.*\.)model")
+_MAIN = frozenset({"kind", "from", "to", "policy", "parse", "model", "base_model"})
+"""What says most of a part: its value stands without its name."""
+_HASH = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]+$")
+_MAX_VALUE = 80
+_MAX_PART = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A variant by its factors. Of a `recorded` one these are what its author states."""
+
+    id: str
+    factors: Mapping[str, JsonValue]
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A factor in which two variants differ, and both values for a reader, long ones shortened."""
+
+    field: str
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confounded:
+    """Two variants that differ in more than the declared factors, and in what."""
+
+    left: str
+    right: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def what(self) -> str:
+        """The sentence: who, in what, and both values."""
+        fields = " AND ".join(one.field for one in self.differences)
+        values = "; ".join(f"{one.field}: {one.left} / {one.right}" for one in self.differences)
+        if len(self.differences) == 1:
+            values = values.removeprefix(f"{fields}: ")
+        return f"confounded: {self.left} and {self.right} differ in {fields} ({values})"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        named = self.differences[0].field if len(self.differences) == 1 else "them"
+        return f"list {named} in factors, or excuse the pair under confounded_ok with a reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Pairs that differ in more than the declared factors.
+
+    `confounded` are those that nobody excused, `excused` those that somebody did, each with the
+    reason. `needless` are the indices of excuses for pairs that need none.
+    """
+
+    confounded: tuple[Confounded, ...] = ()
+    excused: tuple[tuple[Confounded, str], ...] = ()
+    needless: tuple[int, ...] = ()
+
+
+def check(arms: Sequence[Arm], factors: Iterable[str], excuses: Sequence[Excuse] = ()) -> Check:
+    """Hold every pair of variants against what may differ.
+
+    Args:
+        arms: all variants, in the experiment's order.
+        factors: what may differ; `retrieval` stands for `retrieval.top_k` and all of it,
+            `params.temperature` for itself alone.
+        excuses: pairs that may differ in more.
+    """
+    declared = tuple(factors)
+    reasons = {frozenset(excuse.pair): excuse.reason for excuse in excuses}
+    confounded, excused = [], []
+    for left, right in combinations(arms, 2):
+        found = undeclared(left, right, declared)
+        pair = frozenset({left.id, right.id})
+        if found and pair in reasons:
+            excused.append((Confounded(left.id, right.id, found), reasons[pair]))
+        elif found:
+            confounded.append(Confounded(left.id, right.id, found))
+    used = {frozenset({told.left, told.right}) for told, _ in excused}
+    needless = tuple(i for i, excuse in enumerate(excuses) if frozenset(excuse.pair) not in used)
+    return Check(tuple(confounded), tuple(excused), needless)
+
+
+def differences(left: Arm, right: Arm) -> tuple[Difference, ...]:
+    """In what two variants differ: the fewest factors that a reader has to know of.
+
+    A part that one side lacks is one difference; reranking and context then belong to retrieval.
+    What describes a model, or the route to it, is compared only where the model itself is the
+    same, which `openai/x` and `litellm/openai/x` are. A file counts by its content.
+
+    Of two recorded variants, a fact that only one states is a difference. Of a recorded one and
+    one that is run, only stated facts that are factors of the other are compared.
+    """
+    return tuple(_grouped(leaves(left, right), left, right))
+
+
+def undeclared(left: Arm, right: Arm, factors: Iterable[str]) -> tuple[Difference, ...]:
+    """The differences that `factors` do not cover."""
+    declared = tuple(factors)
+    outside = [
+        leaf
+        for leaf in leaves(left, right)
+        if leaf.part not in declared and not any(_covers(factor, leaf.name) for factor in declared)
+    ]
+    return tuple(_grouped(outside, left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value that differs: its dotted name, and the top-level factor that it belongs to."""
+
+    name: str
+    part: str
+
+
+def leaves(left: Arm, right: Arm) -> list[Leaf]:
+    """Every value that differs and says something, in order."""
+    if left.recorded and right.recorded:
+        names = dict.fromkeys([*left.factors, *right.factors])
+        return [Leaf(n, n) for n in names if _fact(left, n) != _fact(right, n)]
+    if left.recorded or right.recorded:
+        return _stated_leaves(left, right)
+    a, b = left.factors, right.factors
+    silent = _silent(a, b)
+    folded = has_part(a, "retrieval") != has_part(b, "retrieval")
+    found = []
+    for name in dict.fromkeys([*a, *b]):
+        if _same(a.get(name), b.get(name)) or any(_covers(prefix, name) for prefix in silent):
+            continue
+        if _MODELS.fullmatch(name) and name in a and name in b and _same_model(a[name], b[name]):
+            name = f"{name.removesuffix('model')}sdk.route"  # noqa: PLW2901
+        part = name.partition(".")[0]
+        found.append(Leaf(name, "retrieval" if folded and part in _OF_RETRIEVAL else part))
+    return found
+
+
+def has_part(factors: Mapping[str, JsonValue], part: str) -> bool:
+    """Whether a variant has anything of a part."""
+    return any(_covers(part, name) for name in factors)
+
+
+def parts_with(part: str, left: Arm, right: Arm) -> tuple[str, ...]:
+    """The top-level names that change when `part` does, on the way from `left` to `right`."""
+    a, b = left.factors, right.factors
+    if part == "retrieval" and has_part(a, part) != has_part(b, part):
+        return (part, *_OF_RETRIEVAL)
+    if part == "model" and not _same_model(a.get("model"), b.get("model")):
+        return (part, *_OF_MODEL)
+    if part == "sdk":
+        return (part, "model")
+    return (part,)
+
+
+def _covers(factor: str, name: str) -> bool:
+    return name == factor or name.startswith(f"{factor}.")
+
+
+def _same(left: JsonValue, right: JsonValue) -> bool:
+    if type(left) is type(right) and left == right:  # most are, and this is quick
+        return True
+    return canonical_json(content_of(left)) == canonical_json(content_of(right))
+
+
+def _silent(a: Mapping[str, JsonValue], b: Mapping[str, JsonValue]) -> list[str]:
+    """The parts that say nothing because they describe different models."""
+    return [
+        f"{name.removesuffix('model')}{part}"
+        for name in a
+        if name in b and _MODELS.fullmatch(name) and not _same_model(a[name], b[name])
+        for part in _OF_MODEL
+    ]
+
+
+def _same_model(left: JsonValue, right: JsonValue) -> bool:
+    return _without_route(as_text(left)) == _without_route(as_text(right))
+
+
+def _without_route(model: str) -> str:
+    """A model's own name: `x` of `openai/x` and of `litellm/openai/x`."""
+    provider, _, name = model.partition("/")
+    if provider == "litellm" and "/" in name:
+        name = name.partition("/")[2]
+    return name or model
+
+
+def _stated_leaves(left: Arm, right: Arm) -> list[Leaf]:
+    """Of a recorded variant and one that is run: stated facts that are the other's factors."""
+    facts, factors = (left, right.factors) if left.recorded else (right, left.factors)
+    found = []
+    for name, value in _flat(facts.factors):
+        same_model = name == "model" and _same_model(value, factors.get(name))
+        if name in factors and not same_model and not _same(value, factors[name]):
+            found.append(Leaf(name, name.partition(".")[0]))
+    return found
+
+
+def _flat(value: JsonValue, prefix: str = "") -> Iterator[tuple[str, JsonValue]]:
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{name}.")
+        else:
+            yield name, item
+
+
+def _fact(arm: Arm, name: str) -> str:
+    return as_text(arm.factors[name]) if name in arm.factors else _NOT_STATED
+
+
+def _grouped(found: Iterable[Leaf], left: Arm, right: Arm) -> Iterator[Difference]:
+    """Differences for a reader: whole parts where one side has none, else value by value."""
+    told = set()
+    one_kind = left.recorded == right.recorded
+    for leaf in found:
+        whole = leaf.part in _PARTS and one_kind and not left.recorded
+        whole = whole and has_part(left.factors, leaf.part) != has_part(right.factors, leaf.part)
+        field = leaf.part if whole else leaf.name
+        if field in told:
+            continue
+        told.add(field)
+        shown = _part if whole else _value
+        yield Difference(field, shown(left, field), shown(right, field))
+
+
+def _value(arm: Arm, name: str) -> str:
+    if name not in arm.factors and name.endswith("sdk.route"):
+        name = f"{name.removesuffix('sdk.route')}model"
+    values = dict(_flat(arm.factors)) | dict(arm.factors)
+    if name in values:
+        return _short(values[name], _MAX_VALUE)
+    return _NOT_STATED if arm.recorded else _ABSENT
+
+
+def _part(arm: Arm, part: str) -> str:
+    """A whole part in one line: `bm25, top_k 20, corpus docs sha256:12345678..`."""
+    words = []
+    parts = (part, *_OF_RETRIEVAL) if part == "retrieval" else (part,)
+    for name, value in arm.factors.items():
+        if name.partition(".")[0] not in parts:
+            continue
+        inner = name.removeprefix(f"{part}.")
+        text = _short(value, _MAX_VALUE)
+        words.append(text if inner in _MAIN or name == part else f"{inner} {text}")
+    return _cut(", ".join(words), _MAX_PART) or _ABSENT
+
+
+def _short(value: JsonValue, limit: int) -> str:
+    text = f"{value:g}" if isinstance(value, float) else as_text(value)
+    text = " ".join(text.split())
+    match = _HASH.search(text)
+    if match:
+        return f"{_cut(text[: match.start()], limit)}{match[1]}.."
+    return _cut(text, limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

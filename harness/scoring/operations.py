@@ -1,0 +1,151 @@
+"""What live trials did on the way to their answers, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.core.record import Failure, Record, Stage, Step, Trace
+from harness.core.score import FloatArray, OperationsTable
+
+_EVENTS = ("traced", "checked", "rejected", "invalid", "repaired", "fallback", "retried")
+_AMOUNTS = (
+    "repair_s",
+    "repair_usd",
+    "fallback_s",
+    "fallback_usd",
+    "retry_wait_s",
+    "ttft_s",
+    "prompt_tokens",
+    "cached_prompt_tokens",
+    "completion_tokens",
+    "model_calls",
+)
+_Slot = tuple[int, int, int]
+
+
+def operations_table(
+    shape: tuple[int, int, int],
+    variants: Mapping[str, int],
+    examples: Mapping[str, int],
+    records: Sequence[Record],
+) -> OperationsTable | None:
+    """Events, times and tokens of all live records; None where there is none.
+
+    `variants` and `examples` map ids to their places in `shape` (variants, examples, repeats).
+    Tokens of recorded outputs are taken along, to be compared with.
+    """
+    if all(record.trace is None for record in records):
+        return None
+    events = {name: np.zeros(shape, np.bool_) for name in _EVENTS}
+    amounts = {name: np.full(shape, np.nan) for name in _AMOUNTS}
+    stage_s: dict[Stage, FloatArray] = {}
+    stage_usd: dict[Stage, FloatArray] = {}
+    for record in records:
+        slot = variants[record.variant], examples[record.example_id], record.repeat
+        for name, amount in _tokens(record):
+            amounts[name][slot] = _known(amount)
+        if record.trace is None:
+            continue
+        for name in _events(record, record.trace):
+            events[name][slot] = True
+        for name, amount in _amounts(record.trace):
+            amounts[name][slot] = _known(amount)
+        _add_stages(stage_s, stage_usd, shape, slot, record.trace.steps)
+    columns: dict[str, Any] = {**events, **amounts}
+    return OperationsTable(**columns, stage_s=stage_s, stage_usd=stage_usd)
+
+
+def fallback_steps(trace: Trace) -> tuple[Step, ...]:
+    """The steps that a fallback took: its own, and those of the variant that it handed over to.
+
+    They follow the step that marks it; without one, they are known by their variant's name.
+    """
+    for place, step in enumerate(trace.steps):
+        if step.stage is Stage.FALLBACK:
+            return trace.steps[place:]
+    if trace.fallback_used is None:
+        return ()
+    return tuple(step for step in trace.steps if step.variant == trace.fallback_used)
+
+
+def _events(record: Record, trace: Trace) -> Iterable[str]:
+    failed = trace.validation == "failed"
+    unanswered = isinstance(record.outcome, Failure) and not record.outcome.infrastructure
+    holds = {
+        "traced": True,
+        "checked": _told(trace) and trace.validation is not None,
+        "rejected": failed or any(_rejects(step) for step in trace.steps),
+        "invalid": failed and unanswered,
+        "repaired": trace.repairs > 0,
+        "fallback": trace.fallback_used is not None,
+        "retried": trace.attempts > trace.calls,
+    }
+    return (name for name, is_so in holds.items() if is_so)
+
+
+def _amounts(trace: Trace) -> Iterable[tuple[str, float | None]]:
+    told = _told(trace)
+    repairs = [step for step in trace.steps if step.stage is Stage.REPAIR]
+    for name, happened, steps in (
+        ("repair", trace.repairs > 0, repairs),
+        ("fallback", trace.fallback_used is not None, fallback_steps(trace)),
+    ):
+        known = told or not happened
+        yield f"{name}_s", sum(step.latency_s for step in steps) if known else None
+        yield f"{name}_usd", _cost_usd(steps) if known else None
+    yield "retry_wait_s", trace.retry_wait_s
+    yield "ttft_s", trace.ttft_s
+    yield "model_calls", sum(step.usage is not None for step in trace.steps) if told else None
+
+
+def _rejects(step: Step) -> bool:
+    return step.stage is Stage.VALIDATE and step.detail.get("result") == "failed"
+
+
+def _told(trace: Trace) -> bool:
+    """Whether the steps are there; a baseline's are left out, because they quote answers."""
+    return bool(trace.steps) or not trace.calls
+
+
+def _tokens(record: Record) -> Iterable[tuple[str, float | None]]:
+    yield "prompt_tokens", record.usage.prompt_tokens
+    yield "cached_prompt_tokens", record.usage.cached_prompt_tokens
+    yield "completion_tokens", record.usage.completion_tokens
+
+
+def _cost_usd(steps: Iterable[Step]) -> float | None:
+    """What the steps cost together; None if one is unknown."""
+    total = 0.0
+    for step in steps:
+        if step.cost_usd is None:
+            return None
+        total += step.cost_usd
+    return total
+
+
+def _add_stages(
+    times: dict[Stage, FloatArray],
+    costs: dict[Stage, FloatArray],
+    shape: tuple[int, int, int],
+    slot: _Slot,
+    steps: Iterable[Step],
+) -> None:
+    """Add up a trial's steps by stage; one unknown cost makes its stage's unknown."""
+    seen = set()
+    for step in steps:
+        if step.stage not in times:
+            times[step.stage] = np.full(shape, np.nan)
+            costs[step.stage] = np.full(shape, np.nan)
+        time, cost = times[step.stage], costs[step.stage]
+        if step.stage not in seen:
+            seen.add(step.stage)
+            time[slot] = cost[slot] = 0.0
+        time[slot] += step.latency_s
+        cost[slot] += _known(step.cost_usd)
+
+
+def _known(amount: float | None) -> float:
+    return np.nan if amount is None else amount

@@ -1,0 +1,164 @@
+"""Asks a model with a prompt, and keeps exactly what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.core.chat import (
+    Completion,
+    Message,
+    ModelRequest,
+    RequestedCall,
+    ToolChoice,
+    ToolSpec,
+)
+from harness.core.record import Stage, Step, Usage
+from harness.core.values import JsonValue, encodable
+from harness.core.variant import ModelChoice, Prompt, Subtask
+from harness.ports import Pacer
+from harness.system.calls import Call, made, service
+from harness.system.log import Ended, TrialLog
+from harness.system.parts import Parts
+from harness.system.text import bounded
+from harness.templating.template import PromptTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is put to a model: a conversation, of which messages from `new` on are new to it."""
+
+    messages: tuple[Message, ...]
+    new: int = 0
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    schema: Mapping[str, JsonValue] | None = None
+
+
+def model_request(choice: ModelChoice, question: Question, repeat: int = 0) -> ModelRequest:
+    """The request to a model; its seed, where one is set, is that of the repeat."""
+    params = dict(choice.params)
+    if params.get("seed") is not None:
+        params["seed"] += repeat
+    return ModelRequest(
+        model=choice.name,
+        messages=question.messages,
+        params=params,
+        tools=question.tools,
+        tool_choice=question.tool_choice if question.tools else "auto",
+        schema=question.schema,
+        stream=choice.stream,
+        timeout_s=choice.timeout_s,
+    )
+
+
+class PromptMessages:
+    """A prompt's templates, compiled."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._system = PromptTemplate(prompt.system) if prompt.system else None
+        self._user = PromptTemplate(prompt.user)
+
+    def render(self, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The messages.
+
+        Raises:
+            TemplateError: if a template does not fit the variables.
+        """
+        user = Message("user", encodable(self._user.render(variables)))
+        if self._system is None:
+            return (user,)
+        return Message("system", encodable(self._system.render(variables))), user
+
+
+class Asker:
+    """One model with one prompt."""
+
+    def __init__(self, subtask: Subtask, parts: Parts, pacer: Pacer) -> None:
+        self._choice = subtask.model
+        self._provider = parts.providers[subtask.model.provider.key]
+        self._prompt = PromptMessages(subtask.prompt)
+        self._route = service(subtask.model.provider, subtask.model.name)
+        self._parts = parts
+        self._pacer = pacer
+
+    def messages(self, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The prompt's messages.
+
+        Raises:
+            TemplateError: if a template does not fit the variables.
+        """
+        return self._prompt.render(variables)
+
+    async def ask(self, log: TrialLog, stage: Stage, question: Question) -> Completion:
+        """Ask, and add the call to the log.
+
+        Raises:
+            GaveUpError: if there is no answer.
+        """
+        return log.take(await self.call(log, stage, question))
+
+    async def call(self, log: TrialLog, stage: Stage, question: Question) -> Ended[Completion]:
+        """Ask; the call is not in the log yet."""
+        request = model_request(self._choice, question, log.repeat)
+        asked = self._asked(question)
+
+        async def attempt() -> Completion:
+            return _sendable(await self._provider.complete(request))
+
+        def described(step: Step, answer: Completion) -> tuple[Step, ...]:
+            cost_usd = self._parts.cost_usd(self._choice, answer.usage)
+            detail = {**asked, **_answered(answer)}
+            return (replace(step, cost_usd=cost_usd, usage=answer.usage, detail=detail),)
+
+        call = Call(stage, self._route, attempt, described, asked, Usage())
+        return await made(call, self._pacer, log)
+
+    def _asked(self, question: Question) -> dict[str, JsonValue]:
+        new = [_message_json(message) for message in question.messages[question.new :]]
+        asked: dict[str, JsonValue] = {"model": self._choice.id, "messages": new}
+        if question.tools:
+            asked["tools"] = [tool.name for tool in question.tools]
+            asked["tool_choice"] = question.tool_choice
+        return asked
+
+
+def _sendable(answer: Completion) -> Completion:
+    """The answer without halves of surrogate pairs, which no request and no file can hold."""
+    calls = tuple(
+        RequestedCall(encodable(call.id), encodable(call.name), encodable(call.arguments))
+        for call in answer.calls
+    )
+    return replace(answer, text=encodable(answer.text), calls=calls)
+
+
+def _message_json(message: Message) -> dict[str, JsonValue]:
+    shown: dict[str, JsonValue] = {"role": message.role, "content": bounded(message.content)}
+    if message.calls:
+        shown["calls"] = _calls_json(message.calls)
+    if message.call_id is not None:
+        shown["call_id"] = message.call_id
+    return shown
+
+
+def _calls_json(calls: tuple[RequestedCall, ...]) -> list[JsonValue]:
+    return [
+        {"id": call.id, "name": bounded(call.name, 200), "arguments": bounded(call.arguments)}
+        for call in calls
+    ]
+
+
+def _answered(answer: Completion) -> dict[str, JsonValue]:
+    shown: dict[str, JsonValue] = {
+        "text": bounded(answer.text),
+        "finish_reason": answer.finish_reason,
+        "served_model": answer.served_model,
+    }
+    if answer.calls:
+        shown["calls"] = _calls_json(answer.calls)
+    if answer.ttft_s is not None:
+        shown["ttft_s"] = answer.ttft_s
+    if answer.confidence is not None:
+        shown["confidence"] = answer.confidence
+    return shown

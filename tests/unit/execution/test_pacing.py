@@ -1,0 +1,141 @@
+"""Limits and repetitions, on a clock that the test drives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hand_timer import HandTimer
+
+from harness.core.chat import ErrorKind, GaveUpError, ServiceError
+from harness.execution.pacing import (
+    FIRST_PAUSE_S,
+    LONGEST_ASKED_PAUSE_S,
+    LONGEST_PAUSE_S,
+    ServicePacer,
+)
+
+
+class Flaky:
+    """Fails with the given errors one after another, then answers; each attempt takes 1 s."""
+
+    def __init__(self, timer: HandTimer, *errors: ServiceError) -> None:
+        self.timer = timer
+        self.errors = list(errors)
+        self.made = 0
+
+    async def __call__(self) -> str:
+        self.made += 1
+        await self.timer.sleep(1.0)
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+def failing(kind: ErrorKind, retry_after_s: float | None = None) -> ServiceError:
+    return ServiceError(kind, "no", retry_after_s=retry_after_s)
+
+
+def run(pacer: ServicePacer, attempt: Callable[[], Awaitable[str]]) -> object:
+    async def once() -> object:
+        return await pacer.run("route", attempt)
+
+    return asyncio.run(once())
+
+
+def test_a_call_that_succeeds_takes_its_own_time_only() -> None:
+    timer = HandTimer()
+    paced = run(ServicePacer(1, 4, timer), Flaky(timer))
+    assert (paced.value, paced.latency_s, paced.attempts) == ("done", 1.0, 1)  # type: ignore[attr-defined]
+    assert (paced.queue_s, paced.retry_wait_s) == (0.0, 0.0)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "kind", ["timeout", "connection", "rate_limited", "overloaded", "server_error", "malformed"]
+)
+def test_what_may_yet_succeed_is_repeated_and_its_time_kept_apart(kind: ErrorKind) -> None:
+    timer = HandTimer()
+    attempt = Flaky(timer, failing(kind), failing(kind))
+    paced = run(ServicePacer(1, 4, timer), attempt)
+    assert paced.latency_s == pytest.approx(1.0)  # type: ignore[attr-defined]
+    assert paced.attempts == 3  # type: ignore[attr-defined]
+    pauses = timer.now_s() - 3.0
+    assert paced.retry_wait_s == pytest.approx(2.0 + pauses)  # type: ignore[attr-defined]
+    assert 0 <= pauses <= FIRST_PAUSE_S * (2 + 4)
+
+
+@pytest.mark.parametrize(
+    "kind", ["authentication", "not_found", "bad_request", "context_too_long", "refused"]
+)
+def test_what_cannot_succeed_is_attempted_once(kind: ErrorKind) -> None:
+    timer = HandTimer()
+    attempt = Flaky(timer, failing(kind))
+    with pytest.raises(GaveUpError) as caught:
+        run(ServicePacer(1, 4, timer), attempt)
+    assert attempt.made == caught.value.attempts == 1
+    assert caught.value.kind == kind
+    assert caught.value.retry_wait_s == 1.0
+
+
+def test_it_gives_up_after_the_last_attempt() -> None:
+    timer = HandTimer()
+    attempt = Flaky(timer, *[failing("server_error")] * 9)
+    with pytest.raises(GaveUpError) as caught:
+        run(ServicePacer(1, 3, timer), attempt)
+    assert attempt.made == caught.value.attempts == 3
+
+
+def test_a_server_is_given_the_time_that_it_asks_for() -> None:
+    timer = HandTimer()
+    run(ServicePacer(1, 2, timer), Flaky(timer, failing("rate_limited", 17.0)))
+    assert timer.now_s() == 1.0 + 17.0 + 1.0
+
+
+def test_a_pause_that_nobody_would_wait_for_ends_it() -> None:
+    timer = HandTimer()
+    attempt = Flaky(timer, failing("rate_limited", LONGEST_ASKED_PAUSE_S + 1))
+    with pytest.raises(GaveUpError):
+        run(ServicePacer(1, 4, timer), attempt)
+    assert attempt.made == 1
+
+
+def test_pauses_grow_to_a_bound() -> None:
+    timer = HandTimer()
+    with pytest.raises(GaveUpError):
+        run(ServicePacer(1, 10, timer), Flaky(timer, *[failing("timeout")] * 10))
+    pauses = [pause for pause in timer.slept if pause != 1.0]
+    assert len(pauses) == 9
+    assert all(
+        pause <= min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**made)
+        for made, pause in enumerate(pauses, start=1)
+    )
+
+
+def test_no_route_has_more_calls_in_flight_than_allowed_and_waiting_is_told() -> None:
+    most = {"a": 0, "b": 0}
+    now = {"a": 0, "b": 0}
+    timer = HandTimer()
+    queues: list[float] = []
+
+    async def call(pacer: ServicePacer, route: str) -> None:
+        async def attempt() -> None:
+            now[route] += 1
+            most[route] = max(most[route], now[route])
+            for _ in range(3):
+                await asyncio.sleep(0)
+            timer.advance(1.0)
+            now[route] -= 1
+
+        queues.append((await pacer.run(route, attempt)).queue_s)
+
+    async def all_at_once() -> None:
+        pacer = ServicePacer(3, 1, timer)
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(call(pacer, "ab"[number % 2]))
+
+    asyncio.run(all_at_once())
+    assert most == {"a": 3, "b": 3}
+    assert min(queues) == 0
+    assert max(queues) > 0
