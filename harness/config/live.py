@@ -29,6 +29,7 @@ from harness.config.live_texts import PlacedText, Texts
 from harness.config.source import Location, Source
 from harness.config.spot import Spot
 from harness.config.validate import validated
+from harness.config.variables import with_variables
 from harness.core.factors import named_hash
 from harness.core.values import JsonValue
 from harness.core.variant import Fallback, FewShot, LiveVariant, Route, RouteRule, Template
@@ -88,6 +89,7 @@ class LiveReader:
             at: where in it the variant is.
             chain: the variant files whose routes and fallbacks led here, and this one's.
         """
+        source = with_variables(source, at, self._problems)
         file = validated(LiveVariantFile, source, self._problems, at)
         if file is None:
             return None

@@ -171,10 +171,17 @@ class Statistics(FileModel):
 class ExcusedPair(FileModel):
     """Two variants that differ in more than the factors, and why that is accepted."""
 
-    pair: Annotated[list[str], Field(min_length=2, max_length=2)]
+    pair: list[str]
     """The ids of the two."""
     reason: Text
     """Why; printed beside every figure of the pair."""
+
+    @field_validator("pair")
+    @classmethod
+    def _two(cls, pair: list[str]) -> list[str]:
+        if len(pair) != 2:
+            raise ValueError(f"a pair is of two variants, not {len(pair)}")
+        return pair
 
 
 class ExecutionFile(FileModel):
@@ -242,7 +249,7 @@ class ExperimentFile(FileModel):
     ) = None
     """The release policy, or the path of its file."""
     execution: ExecutionFile = ExecutionFile()
-    """How live variants are run."""
+    """How many trials of live variants run at once, and how often a call is tried."""
     allowed_hosts: list[HostPattern] | None = None
     """The only hosts that data may be sent to, as patterns: 127.0.0.1, *.internal ..."""
 

@@ -34,15 +34,24 @@ class PathError(ValueError):
 
 
 def resolve(text: str, base: Path) -> Path:
-    """The path that `text` names in a file of the folder `base`.
-
-    `${HARNESS_X}` and `${HARNESS_X:-default}` stand for environment variables; no other
-    variable is read, so that a configuration cannot carry a secret into a path.
+    """The path that `text` names in a file of the folder `base`, its variables `expanded`.
 
     Raises:
         PathError: if a variable is not allowed or not set.
     """
-    return base / _VARIABLE.sub(_value, text)
+    return base / expanded(text)
+
+
+def expanded(text: str) -> str:
+    """`text` with `${HARNESS_X}` and `${HARNESS_X:-default}` replaced by environment variables.
+
+    No other variable is read, so that a configuration cannot carry a secret into a path or an
+    address.
+
+    Raises:
+        PathError: if a variable is not allowed or not set.
+    """
+    return _VARIABLE.sub(_value, text)
 
 
 def require(path: Path, kind: Literal["file", "folder"]) -> None:

@@ -51,7 +51,7 @@ def _changed(schema: Any) -> Any:
         return [_changed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {}
+    found: dict[str, Any] = {}
     for key, part in schema.items():
         if key == "properties":
             found[key] = {name: _or_null(_changed(value)) for name, value in part.items()}

@@ -182,10 +182,10 @@ class OperationEstimate(Value):
     """How often something happened on the way to a live variant's answers, and what it added.
 
     `quantity` is the share of `n` trials in which validation rejected an output (`rejection_rate`),
-    that ended with a rejected one (`schema_failure_rate`), with a repair, a fallback or a retry. `latency_s` and
-    `cost_usd` are the mean that this added to a trial, over all `n` trials; the `per_affected`
-    ones over the `n_affected` trials. What retries took stands beside the latency of an answer,
-    not in it. Null: unknown, or added by the quantities that follow from it.
+    that ended with a rejected one (`schema_failure_rate`), with a repair, a fallback or a retry.
+    `latency_s` and `cost_usd` are the mean that this added to a trial, over all `n` trials; the
+    `per_affected` ones over the `n_affected` trials. What retries took stands beside the latency
+    of an answer, not in it. Null: unknown; rejections add what repairs and fallbacks do.
     """
 
     variant: str

@@ -7,6 +7,7 @@ from itertools import islice
 
 from harness.core.variant import LiveVariant, Shot
 from harness.experiment.prepare import Prepared
+from harness.experiment.pricing import price_of
 from harness.planning.forecast import CallSize, Range, calls_per_trial, cost_per_call
 
 _SAMPLE = 20
@@ -37,9 +38,7 @@ def forecasts(ready: Prepared) -> tuple[VariantForecast, ...]:
 
 def _forecast(variant: LiveVariant, n_trials: int, ready: Prepared) -> VariantForecast:
     calls = calls_per_trial(variant) * n_trials
-    tier = variant.model.params.get("service_tier")
-    price = ready.setup.prices.price(variant.model.id, service_tier=tier)
-    per_call = cost_per_call(_size(variant, ready), price)
+    per_call = cost_per_call(_size(variant, ready), price_of(ready.setup.prices, variant.model))
     one_model = len({task.model.id for v in variant.variants() for _, task in v.subtasks()}) == 1
     return VariantForecast(
         id=variant.id,

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from harness.core.chat import ServiceError, ToolSpec
 from harness.core.example import EvalSet
-from harness.core.prices import PriceBook, call_cost_usd
-from harness.core.record import Record, Usage
+from harness.core.prices import PriceBook
+from harness.core.record import Record
 from harness.core.trial import Trial
-from harness.core.variant import LiveVariant, ModelChoice
+from harness.core.variant import LiveVariant
 from harness.errors import InputError, Problem
 from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
 from harness.experiment.components import Components
 from harness.experiment.hours import Clocked, with_hours
 from harness.experiment.indexes import open_retrievers
+from harness.experiment.pricing import pricer
 from harness.planning.schedule import schedule
 from harness.ports import Timer
 from harness.system.parts import Parts
@@ -95,11 +96,8 @@ async def _open(run: LiveRun) -> Parts:
     tools = await _open_tools(run, problems)
     if problems:
         raise InputError(problems)
+    count_tokens("read the vocabulary now, not in the first trial's time")
     found = run.components
-
-    def cost_usd(choice: ModelChoice, usage: Usage) -> float | None:
-        tier = choice.params.get("service_tier")
-        return call_cost_usd(run.prices.price(choice.id, service_tier=tier), usage)
 
     return Parts(
         providers=found.providers,
@@ -108,7 +106,7 @@ async def _open(run: LiveRun) -> Parts:
         toolboxes=found.toolboxes,
         tools=tools,
         functions=found.functions,
-        cost_usd=cost_usd,
+        cost_usd=pricer(run.prices),
         count_tokens=count_tokens,
         nearest=nearest,
     )

@@ -15,6 +15,7 @@ from harness.core.variant import LiveVariant
 from harness.experiment.components import model_choices
 from harness.experiment.live_setup import confounded_facts
 from harness.experiment.prepare import Options, Prepared
+from harness.experiment.pricing import price_of
 from harness.registry import scorer_fingerprint
 
 _PACKAGES = ("harness", "numpy", "scipy", "pyarrow", "pydantic")
@@ -105,7 +106,8 @@ def _evalset(ready: Prepared) -> dict[str, JsonValue]:
 def _live(ready: Prepared) -> dict[str, JsonValue]:
     """What only live runs pin: the schedule, the limits, and the prices that were used."""
     experiment, prices = ready.experiment, ready.setup.prices
-    used = {model: prices.price(model) for model in model_choices(experiment.live)}
+    choices = model_choices(experiment.live)
+    used = {model: price_of(prices, choice) for model, choice in choices.items()}
     return {
         "execution": {**asdict(experiment.execution), "schedule_seed": experiment.analysis.seed},
         "prices": {

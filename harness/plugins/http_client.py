@@ -315,7 +315,9 @@ def _parsed(text: str) -> JsonValue:
 
 def _said(body: JsonValue) -> str:
     """The `message` of an error, or the like; a text itself; "" if nothing is said."""
-    for name in ("error", "message", "detail"):
+    if isinstance(body, Mapping) and isinstance(body.get("status"), Mapping):
+        body = body["status"]  # Qdrant's; `reason` is OpenSearch's
+    for name in ("error", "message", "detail", "reason"):
         if isinstance(body, Mapping) and body.get(name):
             body = body[name]
     return body if isinstance(body, str) else ""

@@ -5,6 +5,7 @@ The SDK's own transports read a line, or a JSON answer, of any length into memor
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 8_000_000
 _GRACE_S = 1.0
+
+# What goes wrong is a result; the SDK would write it to standard error as well.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
 @asynccontextmanager

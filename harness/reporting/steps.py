@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from harness.core.record import Stage, Step, Trace
@@ -68,7 +69,7 @@ def _row(step: Step, wanted: Collection[str], most_characters: int) -> StepRow:
         *_short_facts(step),
     ]
     texts = [
-        (one_line(title), _cut(text, most_characters))
+        (title, _cut(text, most_characters))
         for title, text in islice(_texts(step, wanted), _MOST_TEXTS)
     ]
     return StepRow(f"{step.stage.value}{by}", " · ".join(t for t in took if t), tuple(texts))
@@ -86,7 +87,7 @@ def _short_facts(step: Step) -> Iterator[str]:
     """What is said in a few words: the model, a tool's name, why the model stopped."""
     for key, value in step.detail.items():
         if _is_short(step.stage, key, value):
-            yield f"{one_line(key.replace('_', ' '))} {one_line(as_text(value), _SHORT)}"
+            yield f"{_words(key)} {one_line(as_text(value), _SHORT)}"
 
 
 def _texts(step: Step, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -101,11 +102,22 @@ def _texts(step: Step, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
         elif key == "calls" and _are_mappings(value):
             yield "asks for tools", "\n".join(map(_call, value))
         elif isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            yield key.replace("_", " "), "\n".join(value) or "none"
+            yield _words(key), "\n".join(value) or "none"
         elif key == "error" and isinstance(value, Mapping):
             yield key, ": ".join(as_text(part) for part in value.values())
         else:
-            yield key.replace("_", " "), as_text(value) or "(empty)"
+            yield _words(key), as_text(value) or "(empty)"
+
+
+def _words(name: str) -> str:
+    """A field's name as a title."""
+    return _title(name[:_SHORT])
+
+
+@lru_cache(maxsize=1024)
+def _title(name: str) -> str:
+    """As `_words`; the same few come over and over."""
+    return one_line(name.replace("_", " "))
 
 
 def _is_short(stage: Stage, key: str, value: JsonValue) -> bool:
@@ -126,14 +138,14 @@ def _message(message: Mapping[str, JsonValue]) -> tuple[str, str]:
     calls = message.get("calls") or []
     if _are_mappings(calls):
         text = "\n".join([*([text] if text else []), *map(_call, calls)])
-    return f"{as_text(message.get('role', 'message'))} message", text
+    return _words(f"{as_text(message.get('role', ''))} message"), text
 
 
 def _passage(passage: Mapping[str, JsonValue], wanted: Collection[str]) -> str:
     """`1. returns#refunds  score 12.3  ✓ wanted`."""
     name = one_line(as_text(passage.get("id", "")), 200)
     rest = [
-        f"{one_line(key)} {_short(value)}"
+        f"{_words(key)} {_short(value)}"
         for key, value in passage.items()
         if key not in ("id", "rank", "sections") and value is not None
     ]

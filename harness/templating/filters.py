@@ -224,13 +224,11 @@ def _unique(
     items = _list(frame, value)
     keys = [_fold(key, case_sensitive) for key in _each(frame, items, attribute)]
     frame.weigh(keys)
-    seen: set[JsonValue] = set()
-    found = []
+    found: dict[JsonValue, JsonValue] = {}
     for key, item in zip(keys, items, strict=True):
-        if key not in seen:
-            seen.add(key)
-            found.append(item)
-    return found
+        # Texts alone hash beyond an attacker's control; numbers can be chosen to collide.
+        found.setdefault(key if isinstance(key, str) else (repr(key),), item)
+    return list(found.values())
 
 
 def _extreme(pick: Callable[..., JsonValue], word: str) -> Callable[..., JsonValue]:

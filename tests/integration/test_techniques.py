@@ -38,9 +38,7 @@ def server() -> Iterator[ModelServer]:
         yield running
 
 
-def run(
-    server: ModelServer, *arguments: str, cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
+def run(server: ModelServer, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*HARNESS, *arguments],
         cwd=cwd,
@@ -66,9 +64,7 @@ def finished(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> d
     folders = {}
     for name in ("techniques", "patterns"):
         out = tmp_path_factory.mktemp(name)
-        done = run(
-            server, "run", f"examples/techniques/{name}.yaml", "--out", str(out), "--json"
-        )
+        done = run(server, "run", f"examples/techniques/{name}.yaml", "--out", str(out), "--json")
         assert done.returncode == 0, done.stderr
         folders[name] = Path(json.loads(done.stdout)["run"])
     return folders
@@ -140,7 +136,9 @@ def test_check_tells_calls_costs_and_the_ladder(server: ModelServer) -> None:
     assert len(server.requests) == n_asked
     assert "http/tuned" in done.stdout
     assert "unknown: no price per token" in done.stdout
-    assert "prompt_only and tuned_rag differ in" in done.stdout
+    gap = "prompt_only and tuned_minimal differ in model, system_template and few_shot at once"
+    assert gap in done.stdout
+    assert "add: an arm like" in done.stdout
 
 
 CONFOUNDED = """\

@@ -13,6 +13,7 @@ from typing import Any
 from model_server import Asked, Call, Say
 
 PASSAGE = re.compile(r'<passage article="([^"]+)"')
+NONE = {"article": "none", "answer": "A colleague will take over."}
 SUMMARY = re.compile(r"\[([a-z0-9-]+)\]")
 
 
@@ -26,10 +27,13 @@ def answer(asked: Asked) -> Say:
         found = PASSAGE.search(user)
         return Say(f"It is said in [{found[1]}]." if found else "nothing")
     if 'else "other"' in user:  # router.j2
-        return Say("desk" if "order" in user.lower() else "other")
+        question = user.partition("\n")[0].lower()
+        return Say("desk" if "order" in question or "return" in question else "other")
     if asked.body.get("tools") and messages[-1]["role"] != "tool":
         words = user.partition("Question:")[2].strip()
         return Say(calls=(Call("find_articles", json.dumps({"words": words})),))
+    if asked.body["model"] == "tuned" and len(user.rpartition("Question:")[2].split()) > 14:
+        return Say(json.dumps(NONE))  # what its training did not hold
     return Say(json.dumps(_article(messages, user)))
 
 
@@ -40,5 +44,5 @@ def _article(messages: list[dict[str, Any]], user: str) -> dict[str, str]:
         listed = json.loads(messages[-1]["content"])
         name = listed[0]["article"] if listed else "none"
     if name == "none":
-        return {"article": "none", "answer": "A colleague will take over."}
+        return NONE
     return {"article": name, "answer": f"Please see {name}."}

@@ -150,6 +150,7 @@ ENDED = [
     "{{ 5 % 0 }}",
     "{{ 1e308 | int * 10 | tojson }}{{ 1e999 | tojson }}",
     "{{ -question }}",
+    "{% for a in big %}{{ colliding | unique | length }}{% endfor %}",
     "{{ deep | tojson }}{{ deep == deep2 }}{{ deep | string }}",
 ]
 """Each compiles, and ends in a TemplateError."""
@@ -166,6 +167,7 @@ VARIABLES = {
     "text": "a" * 500_000,
     "lines": "a\n" * 20_000,
     "big": list(range(100_000)),
+    "colliding": [number * ((1 << 61) - 1) for number in range(100_000)],
     "deep": _DEEP,
     "deep2": _DEEP2,
     "x": "x",

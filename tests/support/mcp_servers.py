@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 
 import anyio
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("orders", version="1.2")
 
@@ -25,7 +25,7 @@ def status(order: int) -> str:
 @server.tool()
 def raises(text: str) -> str:
     """Raises."""
-    raise ValueError(text)
+    raise ToolError(text)
 
 
 @server.tool()
@@ -73,8 +73,6 @@ def main() -> None:
             server.run("stdio")
         case "http":
             serve()
-        case "silent":
-            time.sleep(600)
         case "endless":
             while True:
                 sys.stdout.write("x" * 1_000_000)

@@ -146,7 +146,6 @@ def qdrant(client: Any) -> Callable[[Asked], Reply]:
             query=request.query,
             using=request.using,
             query_filter=request.filter,
-            search_params=request.params,
             limit=request.limit,
             with_payload=request.with_payload,
         )

@@ -97,10 +97,11 @@ class Http(BaseModel):
     def _cost_usd(self, body: JsonValue) -> float | None:
         usage = body.get("usage") if isinstance(body, dict) else None
         tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-        counted = isinstance(tokens, int | float) and not isinstance(tokens, bool) and tokens >= 0
-        if self.usd_per_million_tokens is None or not counted:
+        if self.usd_per_million_tokens is None or isinstance(tokens, bool):
             return None
-        return float(tokens) * self.usd_per_million_tokens / 1e6
+        if not isinstance(tokens, int | float) or tokens < 0:
+            return None
+        return tokens * self.usd_per_million_tokens / 1e6
 
 
 def _vectors(body: JsonValue, n_texts: int) -> FloatArray:

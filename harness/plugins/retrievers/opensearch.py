@@ -15,7 +15,7 @@ from harness.core.chat import ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue, look_up
-from harness.plugins.conditions import COMPARISONS, Condition, cannot, conditions
+from harness.plugins.conditions import COMPARISONS, Condition, cannot, conditions, limit
 from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.engines import EngineModel, Places, items_at, malformed, ranked
 from harness.plugins.http_client import JsonClient, key_from
@@ -128,9 +128,17 @@ class OpenSearch(EngineModel):
             self._types = await self._field_types()
         clauses: dict[str, list[JsonValue]] = {"filter": [], "must_not": []}
         for condition in wanted:
-            clause = _clause(condition, self._exact_field(condition.key))
+            clause = self._clause(condition, self._exact_field(condition.key))
             clauses["must_not" if condition.operator == "none_of" else "filter"].append(clause)
         return {name: held for name, held in clauses.items() if held}
+
+    def _clause(self, condition: Condition, field: str) -> JsonValue:
+        if condition.operator not in COMPARISONS:
+            return {"terms": {field: list(condition.values)}}
+        compared, bound = limit(condition)
+        if not isinstance(bound, str) and (self._types or {}).get(field, set()) & {"keyword"}:
+            raise cannot(condition.key, f"the field {field} is a keyword, whose order is of texts")
+        return {"range": {field: {compared: bound}}}
 
     def _exact_field(self, key: str) -> str:
         """The field in which whole values are compared: analysed text would match single words."""
@@ -195,12 +203,6 @@ def _variable(name: str) -> str:
     if not value:
         raise ServiceError("authentication", f"the environment variable {name} is not set")
     return value
-
-
-def _clause(condition: Condition, field: str) -> JsonValue:
-    if condition.operator in COMPARISONS:
-        return {"range": {field: {COMPARISONS[condition.operator]: condition.values[0]}}}
-    return {"terms": {field: list(condition.values)}}
 
 
 def _leaves(properties: Any, prefix: str, depth: int = 0) -> Iterator[tuple[str, str]]:

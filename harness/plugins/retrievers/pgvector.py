@@ -11,24 +11,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from harness.core.chat import ErrorKind, ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.conditions import Condition, cannot, conditions
-from harness.plugins.embedding import build_embedder, embed_query
+from harness.plugins.conditions import (
+    COMPARISONS,
+    Condition,
+    cannot,
+    conditions,
+    limit,
+    spellings,
+)
+from harness.plugins.embedding import AnyEmbedder, embed_query
 from harness.plugins.endpoint import EnvName
 from harness.plugins.engines import EngineModel, Places, ranked
 from harness.plugins.service_errors import service_error
-from harness.ports import Embedder
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, sql
 
 _DISTANCES = {"cosine": "<=>", "l2": "<->", "ip": "<#>"}
-_COMPARED = {"before": "<", "after": ">", "at_least": ">=", "at_most": "<="}
+_COMPARED = {"lt": "<", "gt": ">", "gte": ">=", "lte": "<="}
 _BY_STATE: dict[str, ErrorKind] = {
     "28": "authentication", "42501": "authentication", "3D": "not_found", "3F": "not_found",
     "42P01": "not_found", "57014": "timeout", "53": "overloaded", "57P": "overloaded",
@@ -43,10 +49,11 @@ _NUMBER = (
     "(jsonb_typeof({metadata} #> {key}::text[]) = 'number'"
     " AND ({metadata} #> {key}::text[]) {compared} {value}::jsonb)"
 )
-_TEXT = (
-    "(jsonb_typeof({metadata} #> {key}::text[]) = 'string'"
+_DATE = (
+    "(({metadata} #>> {key}::text[]) ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
     ' AND ({metadata} #>> {key}::text[]) COLLATE "C" {compared} {value})'
 )
+"""Dates in ISO 8601 stand in the order of their texts."""
 _SELECT = (
     "SELECT {id}::text, {text}, {document}, {sections}, {metadata},"
     " {embedding} {distance} %(vector)s AS distance"
@@ -87,22 +94,23 @@ class Pgvector(EngineModel):
         default=True,
         description="Compare with every row, whatever indexes there are; else as the engine plans.",
     )
-    embedder: dict[str, JsonValue] = Field(
+    embedder: AnyEmbedder = Field(
         description="What turns the query into a vector: the model that the table was made with."
+    )
+    query_prefix: Annotated[str, Field(max_length=1000)] = Field(
+        default="", description="Put before every query, where the model was trained so (e5)."
     )
     usd_per_call: Annotated[Number, Field(ge=0)] = Field(
         default=0.0, description="What a query costs beside its embedding."
     )
 
-    _embedder: Embedder = PrivateAttr()
     _idle: list[Any] = PrivateAttr(default_factory=list)
     _version: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
-    def _ready(self, info: ValidationInfo) -> Pgvector:
+    def _installed(self) -> Pgvector:
         if find_spec("psycopg") is None:
             raise ValueError("needs the extra `pgvector`: pip install 'harness[pgvector]'")
-        self._embedder = build_embedder(self.embedder, info)
         return self
 
     @property
@@ -113,7 +121,7 @@ class Pgvector(EngineModel):
             "engine": "pgvector",
             "base_url": _host(os.environ.get(self.dsn_env, "")),
             "table": self.table,
-            "embedder": dict(self._embedder.identity),
+            "embedder": dict(self.embedder.identity),
             **known,
         }
 
@@ -141,7 +149,7 @@ class Pgvector(EngineModel):
         wanted = conditions(query.where)
         if wanted and self.metadata_column is None:
             raise cannot(wanted[0].key, "there is no metadata_column to look at")
-        embedded = await embed_query(self._embedder, query.text)
+        embedded = await embed_query(self.embedder, self.query_prefix + query.text)
         vector = json.dumps(embedded.vector)
         statement, values = self._select(wanted, vector, query.limit)
         rows = await self._ask(statement, values)
@@ -150,15 +158,15 @@ class Pgvector(EngineModel):
             metadata="metadata",
         )  # fmt: skip
         found = [places.passage(self._item(row)) for row in rows]
-        cost = None if embedded.cost_usd is None else embedded.cost_usd + self.usd_per_call
-        return Ranking(ranked(found, query.limit), cost, embedded.embed_s)
+        cost_usd = embedded.total_usd(self.usd_per_call)
+        return Ranking(ranked(found, query.limit), cost_usd, embedded.embed_s)
 
     async def close(self) -> None:
         """Close the connections."""
         idle, self._idle = self._idle, []
         for connection in idle:
             await connection.close()
-        await self._embedder.close()
+        await self.embedder.close()
 
     def _select(
         self, wanted: Sequence[Condition], vector: str, limit: int
@@ -174,10 +182,9 @@ class Pgvector(EngineModel):
             sql.SQL("{} IS NOT NULL").format(column(self.embedding_column))
         ]
         for number, condition in enumerate(wanted):
-            key, value = f"key{number}", f"value{number}"
-            values |= {key: condition.key.split("."), value: _value(condition)}
-            metadata = column(self.metadata_column)
-            where.append(_clause(condition, metadata, sql.Placeholder(key), sql.Placeholder(value)))
+            clause, named = _clause(condition, column(self.metadata_column), number)
+            where.append(clause)
+            values |= named
         statement = sql.SQL(_SELECT).format(
             id=column(self.id_column),
             text=column(self.text_column),
@@ -232,28 +239,28 @@ class Pgvector(EngineModel):
 
 
 def _clause(
-    condition: Condition, metadata: sql.Composable, key: sql.Composable, value: sql.Composable
-) -> sql.Composed:
-    """A condition as SQL: `key` stands for the path, `value` for what `_value` gives."""
+    condition: Condition, metadata: sql.Composable, number: int
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """A condition as SQL, and the parameters that it names."""
     from psycopg import sql
 
-    if condition.operator in {"any_of", "none_of"}:
-        template = _AMONG if condition.operator == "any_of" else _NOT_AMONG
-    else:
-        template = _TEXT if isinstance(condition.values[0], str) else _NUMBER
-    return sql.SQL(template).format(
+    template, compared = _AMONG, "="
+    value: Any = [json.dumps(one) for one in spellings(condition.values)]
+    if condition.operator == "none_of":
+        template = _NOT_AMONG
+    elif condition.operator in COMPARISONS:
+        spelled, value = limit(condition)
+        compared = _COMPARED[spelled]
+        template = _DATE if isinstance(value, str) else _NUMBER
+        value = value if isinstance(value, str) else json.dumps(value)
+    key, name = f"key{number}", f"value{number}"
+    clause = sql.SQL(template).format(
         metadata=metadata,
-        key=key,
-        value=value,
-        compared=sql.SQL(_COMPARED.get(condition.operator, "=")),
+        key=sql.Placeholder(key),
+        value=sql.Placeholder(name),
+        compared=sql.SQL(compared),
     )
-
-
-def _value(condition: Condition) -> str | list[str]:
-    if condition.operator in {"any_of", "none_of"}:
-        return [json.dumps(value) for value in condition.values]
-    (limit,) = condition.values
-    return limit if isinstance(limit, str) else json.dumps(limit)
+    return clause, {key: condition.key.split("."), name: value}
 
 
 def _parsed(dsn: str) -> dict[str, Any] | None:

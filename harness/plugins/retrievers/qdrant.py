@@ -6,7 +6,6 @@ import asyncio
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,13 +18,19 @@ from harness.core.chat import ErrorKind, ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Passage, Query, Ranking
 from harness.core.values import JsonValue, look_up
-from harness.plugins.conditions import COMPARISONS, Condition, Scalar, cannot, conditions
-from harness.plugins.embedding import build_embedder, embed_query
+from harness.plugins.conditions import (
+    COMPARISONS,
+    Condition,
+    Scalar,
+    conditions,
+    limit,
+    spellings,
+)
+from harness.plugins.embedding import AnyEmbedder, embed_query
 from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.engines import EngineModel, Places, items_at, ranked
 from harness.plugins.http_client import JsonClient, key_from
 from harness.plugins.service_errors import service_error
-from harness.ports import Embedder
 
 _DISTANCES = {"Euclid", "Manhattan"}
 """Metrics where Qdrant's score is a distance: less is better."""
@@ -72,8 +77,11 @@ class Qdrant(EngineModel):
     exact: bool = Field(
         default=True, description="Compare with every point; else by the approximate index."
     )
-    embedder: dict[str, JsonValue] = Field(
+    embedder: AnyEmbedder = Field(
         description="What turns the query into a vector: the model of the collection."
+    )
+    query_prefix: Annotated[str, Field(max_length=1000)] = Field(
+        default="", description="Put before every query, where the model was trained so (e5)."
     )
     api_key_env: EnvName | None = Field(
         default=None, description="The environment variable of the key."
@@ -82,7 +90,6 @@ class Qdrant(EngineModel):
         default=0.0, description="What a query costs beside its embedding."
     )
 
-    _embedder: Embedder = PrivateAttr()
     _folder: Path | None = PrivateAttr(default=None)
     _engine: _Engine | None = PrivateAttr(default=None)
     _less_is_better: bool | None = PrivateAttr(default=None)
@@ -94,7 +101,6 @@ class Qdrant(EngineModel):
             raise ValueError("give url or path")
         if self.path is not None:
             self._folder = _local_folder(self.path, info)
-        self._embedder = build_embedder(self.embedder, info)
         return self
 
     @property
@@ -105,7 +111,7 @@ class Qdrant(EngineModel):
             "engine": "qdrant",
             "base_url": self.url,
             "collection": self.collection,
-            "embedder": dict(self._embedder.identity),
+            "embedder": dict(self.embedder.identity),
             **known,
         }
 
@@ -132,7 +138,7 @@ class Qdrant(EngineModel):
         engine, held = self._opened(), self._filter(conditions(query.where))
         if self._less_is_better is None:
             self._less_is_better = await self._by_distance(engine)
-        embedded = await embed_query(self._embedder, query.text)
+        embedded = await embed_query(self.embedder, self.query_prefix + query.text)
         body: dict[str, JsonValue] = {
             "query": list(embedded.vector),
             "limit": query.limit,
@@ -146,15 +152,15 @@ class Qdrant(EngineModel):
         points = items_at(await engine.query(body), "points")
         places, sign = self._places, -1.0 if self._less_is_better else 1.0
         found = [_signed(places.passage(point), sign) for point in points]
-        cost = None if embedded.cost_usd is None else embedded.cost_usd + self.usd_per_call
-        return Ranking(ranked(found, query.limit), cost, embedded.embed_s)
+        cost_usd = embedded.total_usd(self.usd_per_call)
+        return Ranking(ranked(found, query.limit), cost_usd, embedded.embed_s)
 
     async def close(self) -> None:
         """Close the connections, or let go of the folder."""
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.close()
-        await self._embedder.close()
+        await self.embedder.close()
 
     def _opened(self) -> _Engine:
         if self._engine is None:
@@ -181,7 +187,7 @@ class Qdrant(EngineModel):
             if condition.operator in COMPARISONS:
                 held["must"].append(_comparison(condition, key))
                 continue
-            among = [_equal(key, value) for value in condition.values]
+            among = [_equal(key, value) for value in spellings(condition.values)]
             if condition.operator == "none_of":
                 held["must_not"] += among
             else:
@@ -252,7 +258,6 @@ class _Local:
                 query=body["query"],
                 using=request.using,
                 query_filter=request.filter,
-                search_params=request.params,
                 limit=request.limit,
                 with_payload=True,
             )
@@ -323,11 +328,5 @@ def _nothing() -> JsonValue:
 
 
 def _comparison(condition: Condition, key: str) -> JsonValue:
-    """Numbers are compared as numbers, texts as dates, which is all that Qdrant orders."""
-    (limit,) = condition.values
-    if isinstance(limit, str):
-        try:
-            limit = datetime.fromisoformat(limit).isoformat()
-        except ValueError:
-            raise cannot(condition.key, "Qdrant orders numbers and dates, no other texts") from None
-    return {"key": key, "range": {COMPARISONS[condition.operator]: limit}}
+    compared, bound = limit(condition)
+    return {"key": key, "range": {compared: bound}}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given as given_that
+from hypothesis import settings
 from hypothesis import strategies as st
 from variant_files import read, write
 
@@ -183,6 +184,7 @@ def test_many_leaks_are_counted() -> None:
     assert found[-1] == "v/train.jsonl: and 30 more problems in this file"
 
 
+@settings(deadline=None)
 @given_that(st.lists(st.text(), min_size=1, max_size=4), st.data())
 def test_case_and_white_space_hide_nothing(texts: list[str], data: st.DataObject) -> None:
     given = {str(i): text for i, text in enumerate(texts)}

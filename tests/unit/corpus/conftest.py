@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     """An empty corpus folder with a function `write(name, content)`."""
     root = tmp_path / "corpus"

@@ -165,14 +165,13 @@ def test_every_broken_file_is_told_and_the_others_are_read(folder, tmp_path):
 
     documents = []
     with pytest.raises(InputError) as caught:
-        for document in read_documents(folder.root):
-            documents.append(document.id)
+        documents.extend(read_documents(folder.root))
 
     told = {}
     for problem in caught.value.problems:
         name, _, line = problem.where.rpartition("corpus/")[2].partition(":")
         told.setdefault(name, []).append((line.partition(":")[0], problem.what))
-    assert documents == ["a-good", "x"]
+    assert [document.id for document in documents] == ["a-good", "x"]
     assert told.pop("rows.jsonl") == [
         ("2", "the line needs an `id` and a `text`"),
         ("3", "the line is no JSON object"),
@@ -199,10 +198,9 @@ def test_no_secret_of_a_link_is_read(folder, tmp_path):
 
     found = []
     with pytest.raises(InputError):
-        for document in read_documents(folder.root):
-            found.append(document.text)
+        found.extend(read_documents(folder.root))
 
-    assert found == ["# real", "# real"]
+    assert [document.text for document in found] == ["# real", "# real"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.experiment import Excuse
@@ -249,6 +249,7 @@ EVERYTHING = (
 )  # fmt: skip
 
 
+@settings(deadline=None, max_examples=200)
 @given(arms_of_experiments())
 def test_with_the_proposed_arms_every_step_changes_one_thing(arms: list[Arm]) -> None:
     known = {arm.id: arm for arm in arms}
@@ -262,6 +263,7 @@ def test_with_the_proposed_arms_every_step_changes_one_thing(arms: list[Arm]) ->
     assert ladder(list(known.values()), "v0", EVERYTHING) == ()
 
 
+@settings(deadline=None, max_examples=200)
 @given(arms_of_experiments(), st.sets(st.sampled_from(EVERYTHING)))
 def test_differences_are_symmetric_and_declared_or_told(arms: list[Arm], named: set[str]) -> None:
     left, right = arms[:2]

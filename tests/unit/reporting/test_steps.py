@@ -72,7 +72,7 @@ def test_passages_have_ranks_and_scores_and_what_was_wanted_is_marked() -> None:
 
 def test_a_tools_arguments_result_and_error() -> None:
     detail = {"name": "refund", "arguments": {"id": "A1"}, "result": "no", "error": "raised"}
-    row = row_of({**detail, "call_id": "c1"})
+    (row,) = step_rows(Trace(steps=(Step(Stage.TOOL, 0, 1, detail={**detail, "call_id": "c1"}),)))
     assert "name refund" in row.took
     assert "error raised" in row.took
     assert "c1" not in row.took

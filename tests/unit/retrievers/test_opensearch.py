@@ -92,6 +92,7 @@ def test_several_fields_with_weights() -> None:
         ({"year": {"at_least": 2023}}, ["1", "4"]),
         ({"year": {"after": 2020, "before": 2023}}, ["2"]),
         ({"team": "sales", "year": {"at_least": 2021}}, ["1"]),
+        ({"year": {"at_least": "2023"}}, ["1", "4"]),
         ({"meta.region": "eu"}, []),
     ],
 )
@@ -105,6 +106,8 @@ def test_whole_values_are_compared_never_words_of_analysed_text() -> None:
         assert server.bodies[-1]["query"]["bool"]["filter"] == [
             {"terms": {"team.keyword": ["sales"]}}
         ]
+        with pytest.raises(ServiceError, match="a keyword, whose order is of texts"):
+            retrieve(server, Query("order", 9, {"tags": {"after": 9}}))
         for where in ({"name": {"none_of": ["Big Team"]}}, {"name": "Big Team"}):
             with pytest.raises(ServiceError, match=r"where\.name: the field name is analysed text"):
                 retrieve(server, Query("order", 9, where))

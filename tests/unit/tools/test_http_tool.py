@@ -30,7 +30,7 @@ def asked(handler: Handler, *arguments: dict[str, Any], **options: Any) -> list[
     async def run() -> list[ToolResult]:
         app = web.Application()
         app.router.add_route("*", "/tools/status", handler)
-        runner = web.AppRunner(app, shutdown_timeout=0)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -103,38 +103,60 @@ def test_wrong_arguments_are_not_sent() -> None:
     assert requests == []
 
 
-def test_what_a_server_does_wrong_is_a_result() -> None:
-    async def wrong(request: web.Request) -> web.StreamResponse:
-        match (await request.json())["with"]:
-            case "error":
-                return web.json_response({"error": "no such order"}, status=404)
-            case "redirect":
-                return web.Response(status=307, headers={"Location": "/elsewhere"})
-            case "text":
-                return web.Response(text="<html>")
-            case "huge":
-                return web.json_response("x" * 1_000_001)
-            case "endless":
-                response = web.StreamResponse()
-                await response.prepare(request)
-                for _ in range(100):
-                    await response.write(b" " * 100_000)
-                return response
-            case "cut":
-                response = web.StreamResponse(headers={"Content-Length": "100"})
-                await response.prepare(request)
-                await response.write(b"[1")
-                assert request.transport
-                request.transport.close()
-                return response
-        await asyncio.Event().wait()
-        return web.Response()
+async def hang(request: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    return web.Response()
 
-    ways = ["error", "redirect", "text", "huge", "endless", "cut", "hang"]
-    results = asked(wrong, *({"order": 1, "with": way} for way in ways), timeout_s=2)
-    assert [result.error for result in results] == ["raised"] * 6 + ["timeout"]
-    assert results[0].text == "the server answers 404: no such order"
-    assert all(len(result.text) < 1000 for result in results)
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(100):
+        await response.write(b" " * 100_000)
+    return response
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b"[1")
+    assert request.transport
+    request.transport.close()
+    return response
+
+
+def always(response: Callable[[], web.Response]) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        return response()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("handler", "error", "text"),
+    [
+        (
+            always(lambda: web.json_response({"error": "no such order"}, status=404)),
+            "raised",
+            "the server answers 404: no such order",
+        ),
+        (
+            always(lambda: web.Response(status=307, headers={"Location": "/elsewhere"})),
+            "raised",
+            "a redirect",
+        ),
+        (always(lambda: web.Response(text="<html>")), "raised", "not JSON"),
+        (always(lambda: web.json_response("x" * 1_000_001)), "raised", "longer than 1,000,000"),
+        (endless, "raised", "longer than"),
+        (cut, "raised", "cut off"),
+        (hang, "timeout", "within 2 s"),
+    ],
+)
+def test_what_a_server_does_wrong_is_a_result(handler: Handler, error: str, text: str) -> None:
+    result = asked(handler, {"order": 1}, timeout_s=2)[0]
+    assert result.error == error
+    assert text in result.text
+    assert len(result.text) < 1000
 
 
 def test_no_server_is_a_result() -> None:

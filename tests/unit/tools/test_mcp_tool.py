@@ -12,6 +12,7 @@ from typing import Any
 
 import mcp_servers
 import pytest
+from aiohttp import web
 from ended import have_ended
 from pydantic import ValidationError
 
@@ -154,6 +155,50 @@ def test_a_server_that_cannot_be_used(options: dict[str, Any], message: str) -> 
 
     with pytest.raises(ServiceError, match=message):
         asyncio.run(run())
+
+
+def test_a_server_over_http_that_goes_away_is_a_lost_connection() -> None:
+    command = [sys.executable, SERVERS, "http"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        address = f"http://127.0.0.1:{int(server.stdout.readline())}/mcp"
+
+        async def use(tools: Mcp) -> list[ToolResult]:
+            server.kill()
+            server.wait()
+            return [await tools.call("status", {"order": 1}) for _ in range(2)]
+
+        results = opened({"url": address}, use)
+    assert [result.error for result in results] == ["connection"] * 2
+
+
+def test_a_server_that_refuses_the_key_does_not_get_it_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MCP_TEST_KEY", "very-secret-key")
+    seen: list[str | None] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response(status=401, text=f"not {seen[-1]}")
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/mcp", refuse)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        tools = Mcp(url=f"http://{host}:{port}/mcp", api_key_env="MCP_TEST_KEY")
+        try:
+            await tools.open()
+        finally:
+            await runner.cleanup()
+
+    with pytest.raises(ServiceError) as raised:
+        asyncio.run(run())
+    assert "very-secret-key" not in raised.value.message
+    assert "Bearer very-secret-key" in seen
 
 
 def test_opening_can_be_cancelled_and_leaves_no_process(tmp_path: Path) -> None:
