@@ -25,7 +25,7 @@ from harness.config.live_parts import (
     subtask_of,
     tools_of,
 )
-from harness.config.live_texts import PlacedText, Texts
+from harness.config.live_texts import PlacedText, Texts, check_secrets
 from harness.config.source import Location, Source
 from harness.config.spot import Spot
 from harness.config.validate import validated
@@ -145,6 +145,7 @@ class _Resolution:
         if sum(1 for _ in islice(variant.variants(), MAX_REACHED + 1)) > MAX_REACHED:
             self.spot.tell(f"it leads to more than {MAX_REACHED} variants")
         self._check_parts()
+        check_secrets(self.spot, self.spot.source.value(self.spot.at))
         sound = len(self.spot.problems) == n_problems and not self.broken
         places = {key: self.spot.inside(key).where() for key in ("retrieval", "few_shot")}
         return Live(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.live_files import read_template
 from harness.config.live_models import LiveVariantFile, SubtaskFile
 from harness.config.paths import shown
+from harness.config.source import children
 from harness.config.spot import Spot
 from harness.core.values import JsonValue
 from harness.core.variant import Prompt, Template
 
+_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _PROMPT = ("passages", "shots", "checks")
 
 SCOPES: dict[str, tuple[str, ...]] = {
@@ -90,3 +93,11 @@ class Texts:
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 self.inline(spot.inside(index), item, scope)
+
+
+def check_secrets(spot: Spot, value: JsonValue) -> None:
+    """Tell of addresses that hold a password, which would stand in every record of the run."""
+    if isinstance(value, str) and _PASSWORD.search(value):
+        spot.tell(f"{spot.name} holds a password", "keys and passwords come from the environment")
+    for key, item in children(value):
+        check_secrets(spot.inside(key), item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from harness.corpus.document import Document, Heading
 
@@ -57,7 +58,7 @@ def _walk(
     used: set[str] = set()
     counts: dict[str, int] = {}
     above: list[Heading] = []
-    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+    for heading, following in zip_longest(headings, headings[1:]):
         while above and above[-1].level >= heading.level:
             above.pop()
         above.append(heading)

@@ -37,9 +37,10 @@ class LiveSetup:
     ladder: tuple[str, ...] = ()
 
     def variant_facts(self, variant: LiveVariant) -> VariantFacts:
-        """What is known of a live variant; its fingerprint covers the route to its model."""
+        """What is known of a live variant; its fingerprint covers every plugin's identity."""
         (factors,) = (arm.factors for arm in self.arms if arm.id == variant.id)
-        defined = {"fingerprint": variant.fingerprint, "factors": dict(factors)}
+        plugins = [self.components.facts(inner) for inner in variant.variants()]
+        defined = {"definition": variant.fingerprint, "factors": dict(factors), "plugins": plugins}
         return VariantFacts(variant.id, fingerprint(defined), dict(factors), variant.label)
 
 

@@ -43,8 +43,8 @@ def run_experiment(
     experiment, evalset = ready.experiment, ready.evalset
     ids = tuple(variant.id for variant in ready.variants)
     with new_run_folder(options.out or Path("reports") / experiment.name, started) as folder:
-        manifest = manifest_of(ready, options, folder.name, started)
         records = in_run_order(evalset, ids, [*ready.records, *_answered(ready, progress)])
+        manifest = manifest_of(ready, options, folder.name, started)
         scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
         comparison = compare(
             subject_of(manifest, evalset.examples, records, scores, ready.warnings)

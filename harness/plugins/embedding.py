@@ -31,6 +31,16 @@ class EmbeddedQuery:
         return None if self.cost_usd is None else self.cost_usd + search_usd
 
 
+async def load(embedder: Embedder) -> None:
+    """Load a local model now, so that the first query does not wait for it.
+
+    Raises:
+        ServiceError: if it cannot be read.
+    """
+    if isinstance(embedder, Local):
+        await embedder.embed(["ready"])
+
+
 async def embed_query(embedder: Embedder, text: str) -> EmbeddedQuery:
     """The vector of one query.
 

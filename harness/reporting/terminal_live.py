@@ -18,8 +18,11 @@ def factors(view: View) -> Iterator[list[str]]:
     if view.factors:
         varied = [row for row in view.factors if not row.is_held]
         heads = ("what differs", *(row.id for row in view.variants))
-        rows = [(row.name, *row.values) for row in varied[:_MAX_FACTORS]]
         widest = max(_LEAST_CELL, WIDTH // len(heads) - 2)
+        rows = [
+            (row.name, *(_both_ends(value, widest) for value in row.values))
+            for row in varied[:_MAX_FACTORS]
+        ]
         lines = table(heads, rows, widest=widest) if rows else ["what differs: nothing"]
         held = len(view.factors) - len(varied)
         lines += more(len(varied) - _MAX_FACTORS)
@@ -51,6 +54,14 @@ def operation(view: View) -> Iterator[list[str]]:
         indices = [row.index for row in view.variants]
         stages = ("p50 / p95 (share)", *(row.id for row in view.variants))
         yield table(stages, stage_table(view.stages, indices))
+
+
+def _both_ends(value: str, widest: int) -> str:
+    """A long value without its middle: values that differ often do so at their end."""
+    if len(value) <= widest:
+        return value
+    end = widest // 2
+    return f"{value[: widest - end - 1]}…{value[-end:]}"
 
 
 def _rate(cell: Operation | None) -> str:

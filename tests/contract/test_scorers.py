@@ -36,12 +36,17 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"pattern": "(a+)+$", "output_field": "x"},
     ],
     "token_f1": [{"target_field": "answer"}, {"overlap": "distinct"}],
-    "citation": [{}, {"pattern": r"\((\d+)\)"}, {"output_field": "x"}],
+    "citation": [{}, {"pattern": r"\((\d+)\)"}, {"output_field": "x", "match": "section"}],
     "retrieval": [
         {},
         {"output_field": "x", "target_field": "grades", "measures": ["map@k", "n_retrieved"]},
+        {"stage": "rerank", "match": "document", "measures": ["signal", "diffuseness", "mrr"]},
     ],
-    "tool_calls": [{}, {"output_field": "x", "target_field": "calls", "names": ["t"]}],
+    "tool_calls": [
+        {},
+        {"output_field": "x", "target_field": "calls", "names": ["t"]},
+        {"measures": ["decision", "success"]},
+    ],
     "field": [
         {"path": "reward", "lower": 0, "upper": 1},
         {"output_field": "x", "at_least": 2},

@@ -104,10 +104,18 @@ def test_the_router_and_the_fallback_say_why(finished: dict[str, Path]) -> None:
     rows = [row for row in trials(finished["patterns"]) if row["variant"] == "routed"]
     routed = [row for row in rows if row["routed_to"]]
     assert routed
-    (step,) = (step for step in routed[0]["steps"] if step["stage"] == "route")
+    asked, step = (step for step in routed[0]["steps"] if step["stage"] == "route")
+    assert asked["detail"]["model"] == "http/tuned"
     assert step["detail"]["to"] == "prompt_rag"
     assert step["detail"]["label"] == "other"
     assert any(step["variant"] == "prompt_rag" for step in routed[0]["steps"] if "variant" in step)
+
+
+def test_a_fallback_says_what_set_it_off(finished: dict[str, Path]) -> None:
+    rows = [row for row in trials(finished["patterns"]) if row["fallback_used"]]
+    assert {row["fallback_to"] for row in rows} == {"prompt_rag"}
+    (step,) = (step for step in rows[0]["steps"] if step["stage"] == "fallback")
+    assert "output.article == 'none'" in json.dumps(step["detail"])
 
 
 def test_what_differs_is_at_the_top_of_everything(

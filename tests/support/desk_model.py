@@ -32,7 +32,7 @@ def answer(asked: Asked) -> Say:
     if asked.body.get("tools") and messages[-1]["role"] != "tool":
         words = user.partition("Question:")[2].strip()
         return Say(calls=(Call("find_articles", json.dumps({"words": words})),))
-    if asked.body["model"] == "tuned" and len(user.rpartition("Question:")[2].split()) > 14:
+    if asked.body["model"] == "tuned" and len(user.rpartition("Question:")[2].split()) > 9:
         return Say(json.dumps(NONE))  # what its training did not hold
     return Say(json.dumps(_article(messages, user)))
 

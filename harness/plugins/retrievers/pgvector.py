@@ -25,7 +25,7 @@ from harness.plugins.conditions import (
     limit,
     spellings,
 )
-from harness.plugins.embedding import AnyEmbedder, embed_query
+from harness.plugins.embedding import AnyEmbedder, embed_query, load
 from harness.plugins.endpoint import EnvName
 from harness.plugins.engines import EngineModel, Places, ranked
 from harness.plugins.service_errors import service_error
@@ -129,8 +129,9 @@ class Pgvector(EngineModel):
         """Connect, and ask for the versions.
 
         Raises:
-            ServiceError: if there is no connection, or no extension.
+            ServiceError: if there is no connection or no extension, or no reading the local model.
         """
+        await load(self.embedder)
         rows = await self._ask(
             "SELECT split_part(current_setting('server_version'), ' ', 1), extversion"
             " FROM pg_extension WHERE extname = 'vector'",

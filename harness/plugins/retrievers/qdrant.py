@@ -26,7 +26,7 @@ from harness.plugins.conditions import (
     limit,
     spellings,
 )
-from harness.plugins.embedding import AnyEmbedder, embed_query
+from harness.plugins.embedding import AnyEmbedder, embed_query, load
 from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.engines import EngineModel, Places, items_at, ranked
 from harness.plugins.http_client import JsonClient, key_from
@@ -119,8 +119,9 @@ class Qdrant(EngineModel):
         """Look at the collection, and ask for the version.
 
         Raises:
-            ServiceError: if the collection is not there or may not be read.
+            ServiceError: if the collection is not there or may not be read, or the local model.
         """
+        await load(self.embedder)
         engine = self._opened()
         self._less_is_better = await self._by_distance(engine)
         try:

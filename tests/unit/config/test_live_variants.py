@@ -247,12 +247,15 @@ def test_a_schema_may_stand_in_the_yaml_and_a_text_be_a_pattern_away() -> None:
         ("date: 2026-11-01", "date: tomorrow", "45:70: training.date must be a date, such as 2026-11-01, not 'tomorrow'"),
         ("data: train.jsonl", "data: trian.jsonl", "45:51: the training set trian.jsonl does not exist | did you mean 'train.jsonl'?"),
         ("id: full\n", "id: full\nfacts: {a: 1}\n", "2:1: unknown key 'facts' | facts are for recorded variants; what a live one is, harness reads off it"),
+        ("https://models.example/v1", "https://me:secret@models.example/v1", "4:11: base_url holds a password | keys and passwords come from the environment"),
+        ("https://tools.example", "https://:secret@tools.example", "27:25: tools.use[1].url holds a password"),
         ("id: full", "id: two words", "1:5: id must be letters, digits and any of"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_place(old: str, new: str, expected: str) -> None:
     found = full(old, new)
     assert any(expected in problem for problem in found), found
+    assert not any("secret" in problem for problem in found)
 
 
 def test_all_mistakes_at_once() -> None:

@@ -11,7 +11,7 @@ from harness.corpus.markdown import MAX_PARSED, markdown_headings
 PIECES = [
     "# One\n", "## Two *x* ##\n", "Set\n===\n", "Text\n", "\n", "```\n# no\n```\n", "    # code\n",
     "> # quoted\n", "- item\n  # nested\n", "- a\n---\n", "<div>\n# no\n</div>\n", "~~~\n", "#\n",
-    "#hash\n", "[a]: b\n", "1. one\n\n   # in list\n",
+    "#hash\n", "[a]: b\n\n", "1. one\n\n   # in list\n",
 ]  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from harness.corpus.tokens import count_tokens, identity, token_starts
 
 
 def test_counts_are_tiktokens_own():
-    # "hello world" is 2 tokens of o200k_base, "tokenization" 2: worked out with the published ranks.
     assert identity().endswith("o200k_base")
     assert count_tokens("hello world") == 2
     assert count_tokens("") == 0

@@ -264,3 +264,14 @@ def test_the_comment_keeps_its_length_and_the_factors_their_place() -> None:
         for i, line in enumerate(lines)
     )
     assert not any(line.startswith("#### Stages") for line in lines)
+
+
+def test_long_factors_keep_the_end_that_tells_them_apart() -> None:
+    text = terminal.render(RUN)
+    line = next(line for line in text.splitlines() if line.startswith("model "))
+    assert line.split()[1:] == [
+        "http/llama-3.1-8b",
+        "http/llama-3.1-8b",
+        "http/lla…3.1-8b-ft",
+        "http/llama-3.1-8b",
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.chat import ServiceError
@@ -22,6 +22,7 @@ def test_ties_keep_the_earlier_rank() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-2, 2), min_size=4, max_size=4), st.integers(0, 6))
 def test_the_best_in_descending_order(scores: list[float], limit: int) -> None:
     found = best(PASSAGES, enumerate(scores), limit)

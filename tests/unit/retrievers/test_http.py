@@ -234,7 +234,7 @@ hostile = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(hostile, max_size=4))
 def test_any_json_is_passages_or_malformed(items: list[Any]) -> None:
     places = Places(id="id", text="text", score="score", metadata="metadata")

@@ -283,7 +283,7 @@ passages = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     found=st.lists(st.tuples(st.sampled_from(list(Stage)), passages | json_values), max_size=3),
     gold=st.lists(sections, min_size=1, max_size=4, unique=True),
