@@ -110,10 +110,13 @@ def _range(least: str, most: str) -> str:
 
 def _factors(checked: Check) -> Iterator[str]:
     """What differs between the variants; what is equal in all of them in one line."""
+    from harness.core.factors import rows
+
     live = bool(checked.forecasts)
+    every = dict(rows(checked.factors, checked.variants))
     differing = {
         name: values
-        for name, values in checked.factors.items()
+        for name, values in every.items()
         if not live or len({_cell(values.get(v)) for v in checked.variants}) > 1
     }
     if differing:
@@ -127,7 +130,7 @@ def _factors(checked: Check) -> Iterator[str]:
                 ),
             ]
         )
-    constant = [name for name in checked.factors if name not in differing]
+    constant = [name for name in every if name not in differing]
     if constant:
         yield f"held constant: {', '.join(constant)}"
     for name, figures in checked.operations.items():
@@ -141,12 +144,12 @@ def _factors(checked: Check) -> Iterator[str]:
 
 
 def _cell(value: Any, *, live: bool = False) -> str:
+    from harness.core.factors import short
     from harness.core.values import as_text
 
     if value is None:
-        return "-" if live else "not stated"
-    text = as_text(value)
-    return text if len(text) <= _WIDEST or not live else f"{text[: _WIDEST - 3]}..."
+        return "none" if live else "not stated"
+    return short(value, _WIDEST) if live else as_text(value)
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.comparison.subject import Subject
+from harness.comparison.subject import Subject, confounded_pairs
 from harness.core.example import Example
 from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts, factor_table
 from harness.core.record import Failure, Record
@@ -39,6 +39,7 @@ def subject_of(
         slice_meanings=dict(evalset["slice_meanings"]),
         factors=factor_table(variants),
         warnings=warnings,
+        confounded=confounded_pairs(manifest.get("confounded", ())),
         error_kinds=_error_kinds(records),
     )
 

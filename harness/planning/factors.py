@@ -12,28 +12,16 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from harness.core.experiment import Excuse
-from harness.core.factors import content_of
+from harness.core.factors import PARTS, content_of, part_text, short
 from harness.core.values import JsonValue, as_text, canonical_json
 
 _ABSENT = "none"
 _NOT_STATED = "not stated"
-_PARTS = frozenset(
-    {
-        "few_shot", "retrieval", "rerank", "context", "tools", "output", "draft", "fallback",
-        "route", "training",
-    }
-)  # fmt: skip
-"""What differs as a whole where one side has none of it."""
 _OF_RETRIEVAL = ("rerank", "context")
 """Parts that go with retrieval: without it there is nothing to order or to cut."""
 _OF_MODEL = ("base_url", "provider", "sdk", "training")
 """Parts that describe a model or the way to it, and say nothing where the models differ."""
 _MODELS = re.compile(r"(?:|.*\.)model")
-_MAIN = frozenset({"kind", "from", "to", "policy", "parse", "model", "base_model"})
-"""What says most of a part: its value stands without its name."""
-_HASH = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]+$")
-_MAX_VALUE = 80
-_MAX_PART = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +234,7 @@ def _grouped(found: Iterable[Leaf], left: Arm, right: Arm) -> Iterator[Differenc
     told = set()
     one_kind = left.recorded == right.recorded
     for leaf in found:
-        whole = leaf.part in _PARTS and one_kind and not left.recorded
+        whole = leaf.part in PARTS and one_kind and not left.recorded
         whole = whole and has_part(left.factors, leaf.part) != has_part(right.factors, leaf.part)
         field = leaf.part if whole else leaf.name
         if field in told:
@@ -261,31 +249,12 @@ def _value(arm: Arm, name: str) -> str:
         name = f"{name.removesuffix('sdk.route')}model"
     values = dict(_flat(arm.factors)) | dict(arm.factors)
     if name in values:
-        return _short(values[name], _MAX_VALUE)
+        return short(values[name])
     return _NOT_STATED if arm.recorded else _ABSENT
 
 
 def _part(arm: Arm, part: str) -> str:
     """A whole part in one line: `bm25, top_k 20, corpus docs sha256:12345678..`."""
-    words = []
     parts = (part, *_OF_RETRIEVAL) if part == "retrieval" else (part,)
-    for name, value in arm.factors.items():
-        if name.partition(".")[0] not in parts:
-            continue
-        inner = name.removeprefix(f"{part}.")
-        text = _short(value, _MAX_VALUE)
-        words.append(text if inner in _MAIN or name == part else f"{inner} {text}")
-    return _cut(", ".join(words), _MAX_PART) or _ABSENT
-
-
-def _short(value: JsonValue, limit: int) -> str:
-    text = f"{value:g}" if isinstance(value, float) else as_text(value)
-    text = " ".join(text.split())
-    match = _HASH.search(text)
-    if match:
-        return f"{_cut(text[: match.start()], limit)}{match[1]}.."
-    return _cut(text, limit)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    own = {name: v for name, v in arm.factors.items() if name.partition(".")[0] in parts}
+    return part_text(part, own) or _ABSENT

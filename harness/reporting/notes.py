@@ -33,7 +33,9 @@ def notes(figures: Figures) -> Iterator[str]:
     ):
         missing = [one_line(v) for v in figures.variants if v not in known]
         if not known:
-            yield f"{what} is unknown for every variant: the records carry none."
+            no_price = figures.is_live and what == "Cost"
+            why = "a price or a usage is missing" if no_price else "the records carry none"
+            yield f"{what} is unknown for every variant: {why}."
         elif missing:
             yield f"{what} is unknown for {', '.join(missing)}."
     kinds = [f"{one_line(v.id)} {_kinds(v)}" for v in figures.comparison.variants if v.error_kinds]

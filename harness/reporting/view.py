@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.core import factors
 from harness.core.comparison import VariantSummary
 from harness.core.example import ALL
 from harness.core.run import RunData
@@ -181,20 +182,20 @@ def _money(value: float | None, low: float | None = None, high: float | None = N
 
 
 def _factors(figures: Figures) -> Iterator[FactorRow]:
-    """A row per factor; `comparison.factors` maps a factor to its value per variant.
+    """A row per factor, parts that some variant lacks in one; comparison.json has every value.
 
     A recorded variant may not state a factor; a live one that has no value for it does without.
     """
     baseline = figures.comparison.baseline
     live = {entry.variant for entry in figures.comparison.operations}
     absent = {v: "none" if v in live else "not stated" for v in figures.variants}
-    for name, by_variant in figures.comparison.factors.items():
+    for name, by_variant in factors.rows(figures.comparison.factors, figures.variants):
         usual = by_variant.get(baseline)
         values = [by_variant.get(variant) for variant in figures.variants]
         yield FactorRow(
             name=one_line(name),
             values=tuple(
-                absent[variant] if value is None else one_line(as_text(value), 200)
+                absent[variant] if value is None else one_line(factors.short(value, 200), 200)
                 for variant, value in zip(figures.variants, values, strict=True)
             ),
             differs=tuple(value != usual for value in values),

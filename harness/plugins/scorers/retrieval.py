@@ -169,21 +169,26 @@ class Retrieval(TargetScorer):
         return (by_document(gold) if match == "document" else gold), match
 
     def _as_retrieved(self, record: Record) -> Record:
-        """The record as if its evidence were what the stage in question gave.
-
-        A recording has evidence only, which is its context: of other stages it says nothing.
-        """
+        """The record as if its evidence were what the stage in question gave."""
         if self.output_field is not None:
             return record
-        evidence = record.evidence
-        if self.stage is not None and record.trace is not None:
-            found = found_at(record, self.stage)
-            evidence = None if found is None else tuple(one.id for one in found)
-        elif self.stage in {"retrieve", "rerank"}:
-            evidence = None
+        evidence = self._evidence(record)
         if isinstance(record.outcome, Failure) and evidence is None:
             return record
         return replace(record, outcome=Answer("", evidence=evidence))
+
+    def _evidence(self, record: Record) -> tuple[str, ...] | None:
+        """The ids in question, best first; None where they are not known.
+
+        A recording has evidence only, which is its context: of other stages it says nothing. A
+        live variant that never looked for passages is like a recording without evidence.
+        """
+        if record.trace is None:
+            return record.evidence if self.stage in {None, "context"} else None
+        found = found_at(record, self.stage or "context")
+        if found is None:
+            return record.evidence or None
+        return record.evidence if self.stage is None else tuple(one.id for one in found)
 
     @cached_property
     def _columns(self) -> tuple[tuple[str, Measure, int], ...]:

@@ -275,3 +275,8 @@ def test_long_factors_keep_the_end_that_tells_them_apart() -> None:
         "http/lla…3.1-8b-ft",
         "http/llama-3.1-8b",
     ]
+
+
+def test_an_unknown_cost_of_live_variants_is_no_fault_of_a_recording() -> None:
+    text = terminal.render(with_parts(cost=()))
+    assert "Cost is unknown for every variant: a price or a usage is missing." in text

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+import system_fakes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -65,6 +66,25 @@ def test_lift_of_the_reranker_inside_one_variant() -> None:
     assert mrr == [1 / 4, 1 / 2, 1]
 
 
+def test_records_of_the_system_itself() -> None:
+    shelf = (
+        system_fakes.passage("x", "one two"),
+        system_fakes.passage("d@1", "one two three", document="d", sections=("d#a",)),
+    )
+    rig = system_fakes.Rig("an answer", found=shelf)
+    record = rig.answer(
+        system_fakes.variant(retrieval=system_fakes.SHELF, rerank=system_fakes.RERANK)
+    )
+    before = values(record, ("d#a",), stage="retrieve", measures=["mrr"])
+    after = values(record, ("d#a",), stage="rerank", measures=["mrr"])
+    assert (before, after) == ({"mrr": 1 / 2}, {"mrr": 1})
+    shown = values(record, ("d#a",), measures=["mrr", "signal", "n_context", "diffuseness"])
+    assert shown == {"mrr": 1, "signal": 3 / 5, "n_context": 2, "diffuseness": 1}
+    prompt_only = system_fakes.Rig("an answer").answer(system_fakes.variant())
+    (outcome,) = score(prompt_only, ("d#a",), measures=["mrr"]).values()
+    assert isinstance(outcome, Unscored)
+
+
 def test_a_stage_that_the_variant_has_not_is_the_one_before() -> None:
     plain = live(FUNNEL[0])
     for stage in ("retrieve", "rerank", "context"):
@@ -73,11 +93,12 @@ def test_a_stage_that_the_variant_has_not_is_the_one_before() -> None:
     assert values(unranked, stage="rerank", measures=["mrr"]) == {"mrr": 1 / 4}
 
 
+@pytest.mark.parametrize("evidence", [None, ()])
 @pytest.mark.parametrize("stage", ["retrieve", "rerank", "context", None])
 def test_a_variant_that_never_looked_is_missing_like_a_recording_without_evidence(
-    stage: str | None,
+    stage: str | None, evidence: tuple[str, ...] | None
 ) -> None:
-    never = live(Step(Stage.GENERATE, 0.0, 1.0), outcome=Answer("x"))
+    never = live(Step(Stage.GENERATE, 0.0, 1.0), outcome=Answer("x", evidence=evidence))
     for outcome in score(never, stage=stage, measures=ALL).values():
         assert isinstance(outcome, Unscored)
         assert outcome.applicable
@@ -125,8 +146,17 @@ def test_a_failure_is_scored_by_what_it_had_retrieved(stage: str | None) -> None
     assert found == {"mrr": 1 / 4, "n_context": 4}
 
 
-def test_a_failure_that_retrieved_nothing_known_is_the_worst() -> None:
-    routed = live(outcome=Failure(infrastructure=False, error_kind="refused"))
+def test_a_search_that_found_nothing_is_wrong_and_not_missing() -> None:
+    for stage in ("retrieve", None):
+        found = score(live(step(Stage.RETRIEVE)), stage=stage, measures=["mrr"])
+        assert found["r.mrr"] == Scored(0.0, explanation="retrieved nothing, relevant is g")
+
+
+@pytest.mark.parametrize("evidence", [None, ()])
+def test_a_failure_that_retrieved_nothing_known_is_the_worst(
+    evidence: tuple[str, ...] | None,
+) -> None:
+    routed = live(outcome=Failure(infrastructure=False, error_kind="refused", evidence=evidence))
     found = score(routed, measures=["mrr", "recall@k", "signal", "diffuseness", "n_context"])
     assert found["r.mrr"] == Scored(0.0, explanation="no answer (refused)")
     assert found["r.recall@5"] == found["r.signal"] == Scored(0.0)
