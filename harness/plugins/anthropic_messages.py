@@ -112,6 +112,8 @@ class EventJoiner:
                 self._count(event.get("usage"))
             case "message_stop":
                 self._whole = True
+            case _:  # ping, and events of later versions
+                pass
         return False
 
     def completion(self, latency_s: float, ttft_s: float | None) -> Completion:

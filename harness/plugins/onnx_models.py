@@ -9,6 +9,7 @@ import importlib.util
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -100,8 +101,6 @@ class OnnxModel:
         Raises:
             ValueError: if a file cannot be read.
         """
-        import onnxruntime
-
         graph = model_file(self._folder)
         files = [graph, *sorted(graph.parent.glob(f"{graph.name}?data*")), self._folder / TOKENIZER]
         try:
@@ -112,7 +111,7 @@ class OnnxModel:
             "model": self._folder.name,
             "sha256": fingerprint(hashes),
             "max_tokens": self.max_tokens,
-            "onnxruntime": onnxruntime.__version__,
+            "onnxruntime": version("onnxruntime"),
         }
 
     @cached_property
@@ -177,7 +176,8 @@ class OnnxModel:
         padding = dict(tokenizer.padding or {})
         token = padding.get("pad_token", "[PAD]")
         pad_id = padding.get("pad_id", tokenizer.token_to_id(token) or 0)
-        tokenizer.enable_padding(pad_id=pad_id, pad_token=token)
+        side = padding.get("direction", "right")
+        tokenizer.enable_padding(direction=side, pad_id=pad_id, pad_token=token)
         return tokenizer, session, [output.name for output in session.get_outputs()]
 
 

@@ -167,8 +167,8 @@ def test_many_fields_are_counted_and_strange_ones_shown() -> None:
 def test_factors_that_are_held_are_told_from_those_that_vary() -> None:
     view = build_view(RUN)
     varied = {row.name: row.values for row in view.factors if not row.is_held}
-    assert set(varied) == {"model", "prompt.user", "retrieval.use", "tools.use"}
-    assert varied["tools.use"] == ("none", "none", "none", "look_up, refund")
+    assert set(varied) == {"model", "prompt.user", "retrieval.use", "tools"}
+    assert varied["tools"] == ("none", "none", "none", "use look_up, refund")
     assert len([row for row in view.factors if row.is_held]) == 3
 
 
