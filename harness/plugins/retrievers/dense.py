@@ -101,7 +101,11 @@ class Dense(BaseModel):
         return Ranking(found, cost_usd=cost_usd, embed_s=embed_s)
 
     async def _block(self, texts: list[str], cache: Path) -> Vectors:
-        key = await asyncio.to_thread(fingerprint, [dict(self.embedder.identity), texts])
+        try:
+            identity = dict(await asyncio.to_thread(lambda: self.embedder.identity))
+        except ValueError as error:
+            raise ServiceError("bad_request", str(error)) from None
+        key = await asyncio.to_thread(fingerprint, [identity, texts])
         name = f"vectors-{key[:32]}"
         found = await asyncio.to_thread(cached, cache, name, lambda e: _load(e, len(texts)))
         if found is None:
