@@ -170,13 +170,16 @@ def corpus_warnings(evalset: EvalSet, corpus: Path | None) -> tuple[str, ...]:
     """Evidence of examples that is no document of the corpus folder.
 
     An id names a document, before any `#`, by its file's stem or by its path in the folder with
-    or without suffix.
+    or without suffix. Of a corpus with documents in JSON Lines, which have ids of their own,
+    nothing is said here.
     """
     if corpus is None or evalset.corpus_sha256 is None:
         return ()
     documents: set[str] = set()
     for file in corpus_files(corpus):
         path = file.relative_to(corpus)
+        if path.suffix.lower() == ".jsonl":
+            return ()
         documents |= {path.stem, path.as_posix(), path.with_suffix("").as_posix()}
     cited = dict.fromkeys(key for example in evalset.examples for key in example.evidence or ())
     foreign = [key for key in cited if key.partition("#")[0] not in documents]

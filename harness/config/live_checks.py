@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from harness.config.findings import Findings
 from harness.config.live import Live
@@ -18,6 +20,10 @@ from harness.errors import Problem
 
 _GOLD = frozenset({"target", "slices", "evidence", "tool_calls", "abstain", "cluster", "metadata"})
 _ALWAYS = ("input",)
+_PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026"
+_Words: TypeAlias = tuple[str, ...]
+LEAST_WORDS = 4
+"""Shorter texts are found only where they stand alone."""
 _BLOCK = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 
 
@@ -93,8 +99,9 @@ def _unused(live: Live) -> Iterator[Problem]:
 def leak_problems(live: Live, evalset: EvalSet) -> list[Problem]:
     """Examples of the eval set that stand in a prompt's examples or in a training set.
 
-    An example does if all texts of its input are, but for case and white space, among the texts
-    of one line.
+    An example does if all texts of its input are, but for case, white space and punctuation,
+    among the texts of one line; its longest may also stand inside a longer text, as a prompt would
+    hold it, if it has `LEAST_WORDS` words.
 
     Args:
         live: the variant; those that it leads to are checked too.
@@ -109,40 +116,46 @@ def leak_problems(live: Live, evalset: EvalSet) -> list[Problem]:
 
 
 class _Known:
-    """The inputs of examples, by the longest of their texts."""
+    """The inputs of examples, by the first words of the longest of their texts."""
 
     def __init__(self, examples: Iterable[Example]) -> None:
-        self._by_text: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        self._by_start: dict[_Words, list[tuple[str, _Words, frozenset[_Words]]]] = {}
         for example in examples:
             texts = _content(example.input)
-            longest = max(texts, key=lambda text: (len(text), text))
-            self._by_text.setdefault(longest, []).append((example.id, texts))
+            longest = max(texts, key=lambda words: (len(words), words))
+            known = (example.id, longest, texts)
+            self._by_start.setdefault(longest[:LEAST_WORDS], []).append(known)
 
     def held_by(self, value: JsonValue) -> list[str]:
-        """The ids of examples all of whose texts are among those of a value."""
+        """The ids of examples whose texts are among (the longest: inside) those of a value."""
         texts = _content(value)
-        return sorted(
-            example_id
-            for text in texts
-            for example_id, needed in self._by_text.get(text, ())
-            if needed <= texts
-        )
+        found: dict[str, None] = {}
+        for text in texts:
+            for start in range(max(1, len(text) - LEAST_WORDS + 1)):
+                for example_id, longest, needed in self._by_start.get(
+                    text[start : start + LEAST_WORDS], ()
+                ):
+                    same = text[start : start + len(longest)] == longest
+                    whole = len(longest) >= LEAST_WORDS or text == longest
+                    if same and whole and needed - {longest} <= texts:
+                        found[example_id] = None
+        return sorted(found)
 
 
-def _content(value: JsonValue) -> frozenset[str]:
-    """Every text in a value, or its JSON if it has none."""
-    return frozenset(_texts(value)) or frozenset({canonical_json(value)})
+def _content(value: JsonValue) -> frozenset[_Words]:
+    """Every text in a value as its words, or its JSON if it has none."""
+    return frozenset(_texts(value)) or frozenset({(canonical_json(value),)})
 
 
-def _texts(value: JsonValue) -> Iterator[str]:
-    """Every text in a value that is not blank, in one case and with single spaces."""
+def _texts(value: JsonValue) -> Iterator[_Words]:
+    """Every text in a value that has words, in one case and without punctuation around them."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            normal = " ".join(item.casefold().split())
-            if normal:
-                yield normal
+            words = tuple(w.strip(_PUNCTUATION) or w for w in item.casefold().split())
+            if words:
+                yield words
         elif isinstance(item, dict):
             waiting += item.values()
         elif isinstance(item, list):

@@ -37,6 +37,7 @@ from harness.core.variant import (
     Tools,
     ToolUse,
 )
+from harness.corpus.chunks import chunk_problems
 
 
 class Corpora:
@@ -57,6 +58,8 @@ class Corpora:
         except PathError as error:
             spot.tell(f"the corpus {text} {error.what}", error.hint)
             return None
+        for what in chunk_problems(chunk):
+            Spot(spot.source, (*spot.at[:-1], "chunk"), spot.problems).tell(what)
         return Corpus(str(path), self._hashes[key], chunk)
 
 

@@ -326,7 +326,7 @@ class EvalSetFile(FileModel):
     """Folder of the documents that answers may rest on."""
 
 
-FileKind: TypeAlias = Literal["experiment", "variant", "evalset", "gate"]
+FileKind: TypeAlias = Literal["experiment", "variant", "evalset", "gate", "prices"]
 
 MODELS: dict[FileKind, type[BaseModel]] = {
     "experiment": ExperimentFile,
@@ -334,4 +334,4 @@ MODELS: dict[FileKind, type[BaseModel]] = {
     "evalset": EvalSetFile,
     "gate": GatePolicy,
 }
-"""The model of every kind of file."""
+"""The model of every kind of file but `prices`, which stands in `config.prices`."""

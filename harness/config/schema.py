@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.config.models import MODELS, FileKind
+from harness.config.prices import PriceFile
 from harness.config.variant_schema import variant_schema
 from harness.core.values import JsonValue
 
@@ -28,6 +29,7 @@ def file_schemas(scorers: Mapping[str, type[BaseModel]]) -> dict[FileKind, JsonV
     schemas: dict[FileKind, JsonValue] = {
         kind: {"$schema": _DIALECT, **model.model_json_schema()} for kind, model in MODELS.items()
     }
+    schemas["prices"] = {"$schema": _DIALECT, **PriceFile.model_json_schema()}
     variant, parts = variant_schema()
     schemas["variant"] = {"$schema": _DIALECT, "title": "Variant", **variant, "$defs": parts}
     definitions = schemas["experiment"]["$defs"]

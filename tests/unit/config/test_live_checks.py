@@ -171,6 +171,19 @@ def test_a_training_set_never_holds_examples() -> None:
     ]
 
 
+def test_an_example_inside_a_training_prompt_is_found() -> None:
+    write(
+        "v/train.jsonl",
+        """\
+        {"messages": [{"role": "user", "content": "Answer: \\"How long may I return a gift?\\" Be kind."}]}
+        {"messages": [{"role": "user", "content": "How long may I return a ring?"}]}
+        {"messages": [{"role": "user", "content": "Why not me?"}]}
+        """,
+    )
+    given = evalset("How long may I return a gift?", "may I return", "not me")
+    assert [text[:17] for text in leaks(given, TRAINING)] == ["v/train.jsonl:1:1"]
+
+
 def test_a_training_set_that_cannot_be_read_is_told() -> None:
     write("v/train.jsonl", "{")
     (found,) = leaks(evalset("x"), TRAINING)
