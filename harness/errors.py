@@ -1,8 +1,9 @@
 """Every error that harness raises on purpose, and the exit code each one ends in.
 
     HarnessError
-    └── InputError              2   the command line, a config, a set or a recording is wrong
-        └── NotComparableError  2   two runs differ in what must be equal to compare them
+    ├── InputError              2   the command line, a config, a set or a recording is wrong
+    │   └── NotComparableError  2   two runs differ in what must be equal to compare them
+    └── ServiceDownError        3   a service has answered none of a run's first calls
 
 An `InputError` carries every problem that was found, not only the first.
 """
@@ -57,3 +58,17 @@ class InputError(HarnessError):
 
 class NotComparableError(InputError):
     """Two runs differ in their eval set, its scorers or their versions."""
+
+
+class ServiceDownError(HarnessError):
+    """A service has answered none of its first calls, so a run was given up.
+
+    `route` names the service, `why` is what its last call ended in.
+    """
+
+    exit_code = ExitCode.INCOMPLETE
+
+    def __init__(self, route: str, n_calls: int, why: str) -> None:
+        self.route = route
+        self.why = why
+        super().__init__(f"{route} has answered none of its first {n_calls} calls: {why}")

@@ -15,10 +15,7 @@ from harness.cli.output import say, say_json, warn
 
 if TYPE_CHECKING:
     from harness.experiment.check import Check
-
-
-_WIDEST = 40
-"""A factor's value is cut there in the table; comparison.json has it whole."""
+    from harness.experiment.forecast import VariantForecast
 
 
 def check(
@@ -35,15 +32,15 @@ def check(
     if as_json:
         say_json(asdict(checked))
         return
-    say("\n".join(_lines(checked)))
+    say("\n".join(_lines(checked, config)))
 
 
-def _lines(checked: Check) -> Iterator[str]:
+def _lines(checked: Check, config: Path) -> Iterator[str]:
     yield f"{checked.name}: valid"
     yield f"eval set: {checked.evalset}, {checked.n_examples} examples, {checked.evalset_sha256}"
     others = [variant for variant in checked.variants if variant != checked.baseline]
     yield f"variants: {checked.baseline} (baseline), {', '.join(others)}".removesuffix(", ")
-    yield from _calls(checked)
+    yield from _calls(checked, config)
     yield f"metrics: {', '.join(checked.metrics)}"
     yield f"primary: {', '.join(checked.primary)}"
     yield f"gate: {checked.gate_rules} rules" if checked.gate_rules else "gate: none"
@@ -71,37 +68,63 @@ def _lines(checked: Check) -> Iterator[str]:
     )
 
 
-def _calls(checked: Check) -> Iterator[str]:
+def _calls(checked: Check, config: Path) -> Iterator[str]:
     """How many trials and calls, and what they may cost."""
-    if not checked.forecasts:
+    from harness.reporting.columns import table, wrapped
+
+    found = checked.forecasts
+    if not found:
         yield f"trials: {checked.n_trials} recorded; model calls: 0; cost: $0"
         return
     recorded = f" ({checked.n_recorded} of them recorded)" if checked.n_recorded else ""
-    yield f"trials: {checked.n_trials}{recorded}; model calls: at least {checked.n_calls}"
-    yield f"cost, at list prices of {checked.prices_date}, retries aside:"
-    yield from _table(
-        [
-            ("variant", "model", "calls", "cost"),
-            *(
-                (
-                    item.id,
-                    item.model,
-                    _range(f"{item.calls_least}", f"{item.calls_most}"),
-                    _dollars(item.usd_least, item.usd_most),
-                )
-                for item in checked.forecasts
-            ),
-        ]
+    calls = _range(
+        str(sum(one.calls_least for one in found)), str(sum(one.calls_most for one in found))
     )
-    yield "time: unknown before the first calls; for a pilot: harness run CONFIG --limit 20"
+    yield f"trials: {checked.n_trials}{recorded}; model calls: {calls}, retries aside"
+    yield f"time: known after a pilot: harness run {config} --limit 20"
+    yield ""
+    rows = [
+        (one.id, one.model, _range(str(one.calls_least), str(one.calls_most)), _cost(one))
+        for one in found
+    ]
+    yield from table(("variant", "model", "model calls", "cost"), rows)
+    for note in _cost_notes(checked):
+        yield from wrapped(note)
 
 
-def _dollars(least: float | None, most: float | None) -> str:
-    if least is None:
-        return "unknown: no price per token"
-    if most is None:
-        return f"at least ${least:.4g}"
-    return _range(f"${least:.4g}", f"${most:.4g}")
+def _cost(found: VariantForecast) -> str:
+    from harness.reporting.formats import dollars
+
+    if found.unpriced:
+        return "unknown"
+    if found.usd_per_hour:
+        return "by the hour"
+    if found.usd_least is None:
+        return "known after a pilot"
+    if found.usd_most is None:
+        return f"at least {dollars(found.usd_least)}"
+    return _range(dollars(found.usd_least), dollars(found.usd_most))
+
+
+def _cost_notes(checked: Check) -> Iterator[str]:
+    """What the costs rest on, and what they lack."""
+    from harness.reporting.formats import dollars
+
+    if any(one.usd_least is not None for one in checked.forecasts):
+        yield (
+            f"cost: estimated at the list prices of {checked.prices_date} or your own, for prompts "
+            "that are not in the provider's cache"
+        )
+    unpriced = dict.fromkeys(model for one in checked.forecasts for model in one.unpriced)
+    if unpriced:
+        yield (
+            f"cost: unknown where no price is known, of {', '.join(unpriced)}; put your own into "
+            "prices/NAME.yaml beside the config"
+        )
+    for model, usd in {
+        m: u for one in checked.forecasts for m, u in one.usd_per_hour.items()
+    }.items():
+        yield f"cost: {model} takes {dollars(usd)} an hour, shared by the calls in flight"
 
 
 def _range(least: str, most: str) -> str:
@@ -109,47 +132,61 @@ def _range(least: str, most: str) -> str:
 
 
 def _factors(checked: Check) -> Iterator[str]:
-    """What differs between the variants; what is equal in all of them in one line."""
-    from harness.core.factors import rows
+    """What differs between the variants, and in more than was declared."""
+    from harness.reporting.columns import wrapped
 
-    live = bool(checked.forecasts)
-    every = dict(rows(checked.factors, checked.variants))
-    differing = {
-        name: values
-        for name, values in every.items()
-        if not live or len({_cell(values.get(v)) for v in checked.variants}) > 1
-    }
-    if differing:
-        yield ""
-        yield from _table(
-            [
-                ("factor", *checked.variants),
-                *(
-                    (name, *(_cell(values.get(v), live=live) for v in checked.variants))
-                    for name, values in differing.items()
-                ),
-            ]
-        )
-    constant = [name for name in every if name not in differing]
-    if constant:
-        yield f"held constant: {', '.join(constant)}"
-    for name, figures in checked.operations.items():
-        told = ", ".join(f"{key} {_cell(value)}" for key, value in figures.items())
-        yield f"owning {name}: {told}"
-    yield from checked.confounded
+    yield from _live_factors(checked) if checked.forecasts else _declared_facts(checked)
+    for text in checked.confounded:
+        yield from wrapped(text, rest="  ")
     if checked.ladder:
         yield ""
         yield "several factors change at once:"
-        yield from (f"  {text}" for text in checked.ladder)
+        for text in checked.ladder:
+            yield from wrapped(text, first="- ", rest="  ")
 
 
-def _cell(value: Any, *, live: bool = False) -> str:
-    from harness.core.factors import short
+def _declared_facts(checked: Check) -> Iterator[str]:
+    """What the authors of recorded variants state of them."""
+    from harness.core.factors import rows
     from harness.core.values import as_text
 
-    if value is None:
-        return "none" if live else "not stated"
-    return short(value, _WIDEST) if live else as_text(value)
+    def cell(value: Any) -> str:
+        return "not stated" if value is None else as_text(value)
+
+    every = list(rows(checked.factors, checked.variants))
+    if every:
+        yield ""
+        lines = [(name, *(cell(values.get(v)) for v in checked.variants)) for name, values in every]
+        yield from _table([("factor", *checked.variants), *lines])
+
+
+def _live_factors(checked: Check) -> Iterator[str]:
+    """Every factor that differs, each of its values with who has it; the others in one line."""
+    from harness.core.factors import rows, short
+    from harness.reporting.columns import wrapped
+
+    held = []
+    yield ""
+    yield "what differs:"
+    for name, values in rows(checked.factors, checked.variants):
+        having: dict[str, list[str]] = {}
+        for variant in checked.variants:
+            value = values.get(variant)
+            having.setdefault("none" if value is None else short(value), []).append(variant)
+        if len(having) == 1:
+            held.append(name)
+            continue
+        yield f"  {name}"
+        yield from (
+            line
+            for value, variants in having.items()
+            for line in wrapped(f"{', '.join(variants)}: {value}", first="    ", rest="      ")
+        )
+    if held:
+        yield from wrapped(f"held constant: {', '.join(held)}", rest="  ")
+    for name, figures in checked.operations.items():
+        told = ", ".join(f"{key} {short(value)}" for key, value in figures.items())
+        yield from wrapped(f"owning {name}: {told}", rest="  ")
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:

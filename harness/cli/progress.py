@@ -26,7 +26,7 @@ class ProgressLines:
         else:
             self.cost_usd += record.cost_usd
         tenth = 10 * done // total
-        if tenth > self.told or done == 1:
+        if tenth > self.told:
             self.told = tenth
             note(self._line(done, total))
 

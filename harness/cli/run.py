@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.finished import print_finished
-from harness.cli.output import note
-from harness.errors import ExitCode
-
-if TYPE_CHECKING:
-    from harness.experiment.frames import Run
+from harness.errors import ExitCode, ServiceDownError
 
 
 def run(  # noqa: PLR0917  flags, not positions
@@ -49,6 +45,7 @@ def run(  # noqa: PLR0917  flags, not positions
     ] = False,
 ) -> int:
     """Run and compare an experiment's variants; write a run folder."""
+    from harness.cli.incomplete import print_given_up, print_losses
     from harness.cli.progress import ProgressLines
     from harness.experiment.prepare import Options
     from harness.experiment.run import run_experiment
@@ -63,20 +60,13 @@ def run(  # noqa: PLR0917  flags, not positions
         out=out,
         command=("harness", *sys.argv[1:]),
     )
-    with redirect_stdout(sys.stderr):  # a scorer of the user's own may print; results come after
-        run = run_experiment(config, options, progress=ProgressLines())
+    try:
+        with redirect_stdout(
+            sys.stderr
+        ):  # a scorer of the user's own may print; results come after
+            run = run_experiment(config, options, progress=ProgressLines())
+    except ServiceDownError as error:
+        print_given_up(error)
+        return ExitCode.INCOMPLETE
     print_finished(run, as_json=as_json)
-    return _exit_code(run)
-
-
-def _exit_code(run: Run) -> int:
-    """Incomplete if a live run lost so many trials that there is no conclusion."""
-    is_live = any("components" in facts for facts in run.data.manifest["variants"])
-    if not is_live or run.comparison.conclusion.kind != "incomplete":
-        return ExitCode.OK
-    lost = sum(variant.n_infrastructure_failures for variant in run.comparison.variants)
-    note(f"harness: incomplete: {lost} trials were lost to failures of the infrastructure")
-    note(
-        "  hint: see error_kind in trials.parquet, or: harness show RUN EXAMPLE_ID; then run again"
-    )
-    return ExitCode.INCOMPLETE
+    return ExitCode.INCOMPLETE if print_losses(run) else ExitCode.OK

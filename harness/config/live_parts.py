@@ -118,7 +118,8 @@ def tools_of(file: ToolsFile, spot: Spot, texts: Texts) -> Tools:
         place = spot.inside("before", index)
         texts.inline(place.inside("arguments"), check.arguments, "input")
         when = texts.expression(place.inside("when"), check.when, "input")
-        before.append(ToolCheck(check.tool, check.arguments, when))
+        where = place.inside("tool").where()
+        before.append(ToolCheck(check.tool, check.arguments, when, where))
     given = file.policy
     tools = Tools(tuple(use), max_calls=file.max_calls, before=tuple(before))
     if not isinstance(given, ConditionalPolicy):
@@ -156,7 +157,7 @@ def output_of(file: OutputFile, spot: Spot, texts: Texts) -> tuple[Output, str]:
 
 def _rule(file: RuleEntry, spot: Spot, texts: Texts) -> Rule:
     that = texts.expression(spot.inside("that"), file.that, "output")
-    return Rule(file.name, that, file.python, file.message)
+    return Rule(file.name, that, file.python, file.message, spot.inside("python").where())
 
 
 def _citations(file: CitationsFile, spot: Spot) -> Citations:

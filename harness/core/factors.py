@@ -21,7 +21,7 @@ _MAIN = frozenset({"kind", "from", "to", "policy", "parse", "model", "base_model
 """What says most of a part: its value stands without its name."""
 _HASH = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]+$")
 _MAX_VALUE = 80
-_MAX_PART = 160
+_MAX_PART = 120
 
 _NAMED_HASH = re.compile(r".*\b(sha256:[0-9a-f]{12})", re.DOTALL)
 _HASH_DIGITS = 12
@@ -43,23 +43,44 @@ def rows(
 ) -> Iterator[tuple[str, dict[str, JsonValue]]]:
     """The rows of a factor table: name, and value by variant (absent where there is none).
 
-    A part that some variant lacks is one row that sums it up; values in which those that have it
-    differ follow.
+    A part that some variant lacks is one row that sums it up.
     """
-    told: set[str] = set()
-    for name, values in table.items():
-        part = name.partition(".")[0]
-        names = [other for other in table if other.partition(".")[0] == part]
-        having = [v for v in variants if any(v in table[other] for other in names)]
-        if part not in PARTS or len(having) == len(variants):
-            yield name, dict(values)
-        elif part not in told:
-            told.add(part)
-            own = {v: {n: table[n][v] for n in names if v in table[n]} for v in having}
-            yield part, {v: part_text(part, own[v]) for v in having}
-            for other in names:
-                if other != part and len({as_text(own[v].get(other)) for v in having}) > 1:
-                    yield other, dict(table[other])
+    yield from _rows(table, list(table), variants, 1)
+
+
+def _rows(
+    table: Mapping[str, Mapping[str, JsonValue]],
+    names: Sequence[str],
+    variants: Sequence[str],
+    depth: int,
+) -> Iterator[tuple[str, dict[str, JsonValue]]]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(".".join(name.split(".")[:depth]), []).append(name)
+    for prefix, own in groups.items():
+        having = [v for v in variants if any(v in table[name] for name in own)]
+        if own == [prefix] or (len(own) == 1 and prefix not in PARTS and depth == 1):
+            yield own[0], dict(table[own[0]])
+        elif len(having) == len(variants) or (depth == 1 and prefix not in PARTS):
+            yield from _rows(table, own, variants, depth + 1)
+        else:
+            yield from _summed_up(table, prefix, own, having)
+
+
+def _summed_up(
+    table: Mapping[str, Mapping[str, JsonValue]],
+    part: str,
+    names: Sequence[str],
+    having: Sequence[str],
+) -> Iterator[tuple[str, dict[str, JsonValue]]]:
+    """One row for a part; where its text is cut, the values that differ follow."""
+    own = {v: {n: table[n][v] for n in names if v in table[n]} for v in having}
+    texts: dict[str, JsonValue] = {v: part_text(part, own[v]) for v in having}
+    yield part, texts
+    if len(set(texts.values())) < len({as_text(values) for values in own.values()}):
+        for name in names:
+            if len({as_text(own[v].get(name)) for v in having}) > 1:
+                yield name, dict(table[name])
 
 
 def part_text(part: str, factors: Mapping[str, JsonValue]) -> str:

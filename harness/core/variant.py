@@ -162,12 +162,13 @@ class ToolUse:
 class ToolCheck:
     """A tool called before the model is asked, if `when` holds; its result is `checks.NAME`.
 
-    The texts among the arguments are templates.
+    The texts among the arguments are templates. `where` is its `file:line:column`, for messages.
     """
 
     name: str
     arguments: Mapping[str, JsonValue]
     when: Template | None = None
+    where: str = field(default="", compare=False, repr=False)
 
 
 ToolPolicy: TypeAlias = Literal["auto", "required", "none"]
@@ -191,12 +192,16 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A business rule of the output: an expression that must hold, or a Python function."""
+    """A business rule of the output: an expression that must hold, or a Python function.
+
+    `where` is the function's `file:line:column`, for messages.
+    """
 
     name: str
     expression: Template | None = None
     function: str | None = None
     message: str = ""
+    where: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.core.chat import GaveUpError, ServiceError
+from harness.core.chat import SYSTEM_ERRORS, GaveUpError, ServiceError
+from harness.errors import ServiceDownError
 from harness.ports import Paced, Timer
 
 T = TypeVar("T")
@@ -17,6 +18,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LONGEST_ASKED_PAUSE_S = 120.0
 """What a server may ask for at most; if it asks for more, there is no further attempt."""
+FIRST_CALLS = 10
+"""A service of which so many calls, and no fewer than are made at once, all fail is down."""
 
 
 class ServicePacer:
@@ -34,12 +37,15 @@ class ServicePacer:
         self._timer = timer
         self._generator = np.random.default_rng(seed)
         self._places: dict[str, asyncio.Semaphore] = {}
+        self._n_lost: dict[str, int] = {}
+        self._answered: set[str] = set()
 
     async def run(self, route: str, attempt: Callable[[], Awaitable[T]]) -> Paced[T]:
         """Make `attempt` until it succeeds or there is no point in another one.
 
         Raises:
             GaveUpError: with the last attempt's error and what all of them took.
+            ServiceDownError: if the route has answered none of its first calls.
         """
         places = self._places.setdefault(route, asyncio.Semaphore(self._concurrency))
         now_s = self._timer.now_s
@@ -56,16 +62,31 @@ class ServicePacer:
                 except ServiceError as error:
                     failed = error
                 else:
+                    self._answered.add(route)
                     return Paced(value, now_s() - began, made, queue_s, retry_wait_s)
             retry_wait_s += now_s() - began
             pause_s = self._pause_s(failed, made)
             if pause_s is None:
+                self._count(route, failed)
                 raise GaveUpError(
                     failed, attempts=made, queue_s=queue_s, retry_wait_s=retry_wait_s
                 ) from failed
             paused = now_s()
             await self._timer.sleep(pause_s)
             retry_wait_s += now_s() - paused
+
+    def _count(self, route: str, failed: ServiceError) -> None:
+        """Note a call that was given up; raises ServiceDownError if there is no hope for others.
+
+        A service that has answered once is never called down: an outage ends.
+        """
+        if failed.kind in SYSTEM_ERRORS:
+            self._answered.add(route)
+        if route in self._answered:
+            return
+        n_lost = self._n_lost[route] = self._n_lost.get(route, 0) + 1
+        if n_lost >= max(FIRST_CALLS, self._concurrency):
+            raise ServiceDownError(route, n_lost, f"{failed.kind}: {failed.message}")
 
     def _pause_s(self, failed: ServiceError, made: int) -> float | None:
         """How long to wait before the next attempt; None if there is to be none."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from harness.core.record import Record
 from harness.core.trial import Trial
+from harness.errors import HarnessError
 
 T = TypeVar("T")
 
@@ -42,7 +43,8 @@ async def run_trials(
         concurrency: how many trials are in flight.
 
     Raises:
-        BaseExceptionGroup: if a trial raises, which only a bug does; the others are cancelled.
+        HarnessError: if a trial raises one: the run is given up, the other trials are cancelled.
+        BaseExceptionGroup: if a trial raises anything else, which only a bug does.
     """
     waiting = iter(trials)
 
@@ -53,29 +55,47 @@ async def run_trials(
             seen.add(trial.variant)
             keep(await answer(trial, cold))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(concurrency):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+    except* HarnessError as raised:
+        given_up = raised
+    else:
+        return
+    raise _first(given_up) from None
+
+
+def _first(group: BaseExceptionGroup[HarnessError]) -> BaseException:
+    """The first of the errors in a group, however deep it lies."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def in_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run `work` to its end; in a thread of its own where a loop runs already (notebooks)."""
+    """Run `work` to its end; in a thread of its own where a loop runs already (notebooks).
+
+    An interrupt (Ctrl-C, a notebook's stop button) cancels the work and waits for its end.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work())
-    result: list[T] = []
-    errors: list[BaseException] = []
+    with ThreadPoolExecutor(1, "harness run") as pool:
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T] | None]] = Future()
 
-    def run() -> None:
+        async def supervised() -> T:
+            started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+            return await work()
+
+        ended = pool.submit(lambda: asyncio.run(supervised()))
         try:
-            result.append(asyncio.run(work()))
-        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="harness run")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
+            return ended.result()
+        except BaseException:
+            if not ended.done():
+                loop, task = started.result()
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+            raise

@@ -37,8 +37,8 @@ class SlicePlan:
 class Check:
     """A valid experiment, as it would run.
 
-    `n_calls` are the least calls of models, retries aside; `forecasts` tell them by variant.
-    `confounded` are the excused pairs, `ladder` the arms that are missing for each step to change
+    `forecasts` tell the calls of models and their cost by live variant. `confounded` are the
+    excused pairs, `ladder` the arms that are missing for each step to change
     one thing. `operations` are the live variants' figures of owning them.
     """
 
@@ -51,7 +51,6 @@ class Check:
     repeats: int
     n_trials: int
     n_recorded: int
-    n_calls: int
     forecasts: tuple[VariantForecast, ...]
     prices_date: str
     metrics: tuple[str, ...]
@@ -92,7 +91,6 @@ def check_experiment(config: Path) -> Check:
         repeats=experiment.repeats,
         n_trials=n_trials,
         n_recorded=len(ready.records),
-        n_calls=sum(forecast.calls_least for forecast in planned),
         forecasts=planned,
         prices_date=ready.setup.prices.date,
         metrics=tuple(metric.id for scorer in ready.scorers for metric in scorer.metrics),

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-from harness.config.suggest import listed
-from harness.core.chat import ServiceError
 from harness.core.values import JsonValue
 from harness.core.variant import Component, LiveVariant, ModelChoice, Retrieval
 from harness.errors import InputError, Problem
+from harness.experiment.residency import residency_problems
+from harness.files import sha256
 from harness.ports import Provider, Reranker, Retriever, Toolbox
 from harness.registry import Kind, build, load_function
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Every plugin by `Component.key`, retrievers by `Retrieval.key`, functions by their name."""
+    """Every plugin by `Component.key`, retrievers by `Retrieval.key`, functions by their name.
+
+    `retrievals` and `tools` say what the retriever or toolbox of a key was built for.
+    """
 
     providers: dict[str, Provider] = field(default_factory=dict)
     retrievers: dict[str, Retriever] = field(default_factory=dict)
     retrievals: dict[str, Retrieval] = field(default_factory=dict)
     rerankers: dict[str, Reranker] = field(default_factory=dict)
     toolboxes: dict[str, Toolbox] = field(default_factory=dict)
+    tools: dict[str, Component] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def of(self, variants: Iterable[LiveVariant]) -> Components:
+        """Those alone that `variants` and the variants within them use."""
+        found = Components(functions=self.functions)
+        for use in (use for variant in variants for use in _uses(variant)):
+            own, every = found.table(use.kind), self.table(use.kind)
+            own[use.key] = every[use.key]
+            found.note(use)
+        return found
+
+    def table(self, kind: Kind) -> dict[str, Any]:
+        """The instances of a kind of plugin."""
+        tables = {
+            "provider": self.providers,
+            "retriever": self.retrievers,
+            "reranker": self.rerankers,
+            "tool": self.toolboxes,
+        }
+        return cast("dict[str, Any]", tables[kind])
+
+    def note(self, use: Use) -> None:
+        """Keep what a plugin was built for."""
+        if use.retrieval is not None:
+            self.retrievals[use.key] = use.retrieval
+        if use.kind == "tool":
+            self.tools[use.key] = use.component
 
     def identity(self, variant: LiveVariant) -> dict[str, JsonValue]:
         """What tells apart two routes to the model of `variant`: factors `sdk.*` and `base_url`."""
         provider = self.providers.get(variant.model.provider.key)
         known = dict(provider.identity) if provider else {}
-        named = {"base_url": known.pop("base_url", None), **_prefixed(known)}
+        named = {"base_url": known.pop("base_url", None)}
+        named |= {"sdk.client" if n == "sdk" else f"sdk.{n}": value for n, value in known.items()}
         return {name: value for name, value in named.items() if value is not None}
 
     def facts(self, variant: LiveVariant) -> dict[str, JsonValue]:
-        """The identity of every plugin that `variant` itself uses, for the manifest."""
+        """The identity of every plugin that `variant` itself uses, for the manifest.
+
+        Of rules in Python it is the hash of their module's source.
+        """
         found: dict[str, JsonValue] = {}
         for name, task in variant.subtasks():
             found[name] = dict(self.providers[task.model.provider.key].identity)
@@ -49,14 +81,31 @@ class Components:
             found["tools"] = [
                 dict(self.toolboxes[use.component.key].identity) for use in variant.tools.use
             ]
+        rules = [rule.function for rule in variant.output.rules if rule.function]
+        if rules:
+            found["rules"] = {name: _source_sha256(name) for name in rules}
         return found
 
     async def close(self) -> None:
-        """Let go of every connection and end every process."""
-        plugins = (self.providers, self.retrievers, self.rerankers, self.toolboxes)
-        for plugin in [plugin for table in plugins for plugin in table.values()]:
-            with suppress(ServiceError):
-                await plugin.close()
+        """Let go of every connection and end every process, whatever goes wrong on the way.
+
+        Raises:
+            Exception: what a plugin raised, once all of them have been closed.
+        """
+        tables = (self.providers, self.retrievers, self.rerankers, self.toolboxes)
+        async with AsyncExitStack() as stack:
+            for plugin in [plugin for table in tables for plugin in table.values()]:
+                stack.push_async_callback(plugin.close)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A plugin that a variant uses, and the key that its instance is shared by."""
+
+    kind: Kind
+    key: str
+    component: Component
+    retrieval: Retrieval | None = None
 
 
 def build_components(
@@ -64,83 +113,34 @@ def build_components(
 ) -> Components:
     """All plugins of `variants` and of those they lead to; adds what is wrong to `problems`.
 
+    Nothing is opened, loaded or sent.
+
     Args:
         variants: the live variants.
-        allowed_hosts: patterns of hosts that may be asked (data residency); None allows all.
+        allowed_hosts: patterns of hosts that data may be sent to; None allows all.
         problems: gets unknown plugins, wrong options and hosts that are not allowed.
     """
     found = Components()
-    broken: set[str] = set()
-    for variant in (inner for outer in variants for inner in outer.variants()):
-        for kind, key, component, table in _uses(variant, found):
-            if key in table or f"{kind} {key}" in broken:
+    seen: set[tuple[Kind, str]] = set()
+    for variant in variants:
+        for use in _uses(variant):
+            if (use.kind, use.key) in seen:
                 continue
+            seen.add((use.kind, use.key))
             try:
-                table[key] = build(kind, component)
+                plugin = build(use.kind, use.component)
+                identity = plugin.identity
             except InputError as error:
                 problems += error.problems
-                broken.add(f"{kind} {key}")
-                continue
-            problems += _residency(component, table[key].identity, allowed_hosts)
-        if variant.retrieval and variant.retrieval.key in found.retrievers:
-            found.retrievals[variant.retrieval.key] = variant.retrieval
-            problems += _corpus_problems(variant.retrieval, found)
+            except ValueError as error:  # a local model, for one, that cannot be read
+                problems.append(Problem(use.component.where(), f"{use.component.use}: {error}"))
+            else:
+                found.table(use.kind)[use.key] = plugin
+                found.note(use)
+                problems += residency_problems(use.component, identity, allowed_hosts)
+                problems += _corpus_problems(use, plugin)
         _add_functions(variant, found, problems)
     return found
-
-
-def _uses(
-    variant: LiveVariant, found: Components
-) -> Iterator[tuple[Kind, str, Component, dict[str, Any]]]:
-    """Every component of a variant: its kind, key and the table that holds its instance."""
-    for _, task in variant.subtasks():
-        provider = task.model.provider
-        yield "provider", provider.key, provider, cast("dict[str, Any]", found.providers)
-    if variant.retrieval:
-        retrieval = variant.retrieval
-        yield "retriever", retrieval.key, retrieval.retriever, found.retrievers
-    if variant.rerank:
-        reranker = variant.rerank.reranker
-        yield "reranker", reranker.key, reranker, found.rerankers
-    for use in variant.tools.use if variant.tools else ():
-        yield "tool", use.component.key, use.component, found.toolboxes
-
-
-def _corpus_problems(retrieval: Retrieval, found: Components) -> list[Problem]:
-    retriever, name = found.retrievers[retrieval.key], retrieval.retriever.use
-    if retriever.needs_corpus and retrieval.corpus is None:
-        return [Problem(retrieval.retriever.where(), f"{name} needs a corpus", "corpus: FOLDER")]
-    return []
-
-
-def _add_functions(variant: LiveVariant, found: Components, problems: list[Problem]) -> None:
-    for rule in variant.output.rules:
-        if rule.function is None or rule.function in found.functions:
-            continue
-        try:
-            found.functions[rule.function] = load_function(rule.function)
-        except ValueError as error:
-            problems.append(Problem("", f"{variant.id}: the rule '{rule.name}': {error}"))
-
-
-def _residency(
-    component: Component, identity: Mapping[str, JsonValue], allowed: Sequence[str] | None
-) -> list[Problem]:
-    """A problem if the plugin would send data to a host that is not allowed."""
-    address = identity.get("base_url")
-    if allowed is None or not isinstance(address, str):
-        return []
-    host = urlsplit(address if "//" in address else f"//{address}").hostname or address
-    if any(fnmatch(host, pattern) for pattern in allowed):
-        return []
-    what = f"{component.use} would send data to {host}, which is not among allowed_hosts"
-    return [Problem(component.where(), what, f"allowed are: {listed(allowed)}")]
-
-
-def _prefixed(identity: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    return {
-        "sdk.client" if name == "sdk" else f"sdk.{name}": value for name, value in identity.items()
-    }
 
 
 def model_choices(variants: Iterable[LiveVariant]) -> dict[str, ModelChoice]:
@@ -151,3 +151,46 @@ def model_choices(variants: Iterable[LiveVariant]) -> dict[str, ModelChoice]:
         for inner in variant.variants()
         for _, task in inner.subtasks()
     }
+
+
+def _uses(variant: LiveVariant) -> Iterator[Use]:
+    """Every plugin of a variant and of those that it leads to, as often as it is used."""
+    for inner in variant.variants():
+        for _, task in inner.subtasks():
+            yield Use("provider", task.model.provider.key, task.model.provider)
+        if inner.retrieval:
+            retrieval = inner.retrieval
+            yield Use("retriever", retrieval.key, retrieval.retriever, retrieval)
+        if inner.rerank:
+            yield Use("reranker", inner.rerank.reranker.key, inner.rerank.reranker)
+        for use in inner.tools.use if inner.tools else ():
+            yield Use("tool", use.component.key, use.component)
+
+
+def _corpus_problems(use: Use, plugin: Any) -> list[Problem]:
+    if use.retrieval is None or use.retrieval.corpus is not None or not plugin.needs_corpus:
+        return []
+    what = f"{use.component.use} needs a corpus"
+    return [Problem(use.component.where(), what, "add corpus: FOLDER")]
+
+
+def _add_functions(variant: LiveVariant, found: Components, problems: list[Problem]) -> None:
+    """Import the rules in Python."""
+    for inner in variant.variants():
+        for rule in inner.output.rules:
+            if rule.function is None or rule.function in found.functions:
+                continue
+            try:
+                found.functions[rule.function] = load_function(rule.function)
+            except ValueError as error:
+                problems.append(Problem(rule.where, f"the rule '{rule.name}': {error}"))
+
+
+def _source_sha256(function: str) -> str | None:
+    """The hash of the source of a function's module; None where there is no source."""
+    from harness.plugins.signature import source_of
+
+    try:
+        return sha256(source_of(function.partition(":")[0]))
+    except (ValueError, OSError):
+        return None

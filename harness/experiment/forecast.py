@@ -2,102 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
+from harness.core.example import Example
 from harness.core.variant import LiveVariant, Shot
+from harness.experiment.components import model_choices
 from harness.experiment.prepare import Prepared
 from harness.experiment.pricing import price_of
-from harness.planning.forecast import CallSize, Range, calls_per_trial, cost_per_call
+from harness.planning.forecast import (
+    Calls,
+    Range,
+    Sizes,
+    calls_per_trial,
+    cost_of_trials,
+    shown_passages,
+)
 
-_SAMPLE = 20
-"""Prompts that are rendered to know their length."""
+_SAMPLE = 500
+"""So many prompts are rendered to know their length, of examples spread over the set."""
+_COMPLAINT_TOKENS = 500
+"""What a rejected answer is sent back with."""
 
 
 @dataclass(frozen=True, slots=True)
 class VariantForecast:
-    """One live variant: calls of models in the whole run, and dollars; None where open or unknown.
+    """One live variant: calls of models in the whole run, retries aside, and their cost.
 
-    The least cost is that of the prompts without passages, at one call each; the most counts every
-    tool round, repair and fallback at the longest prompt and answer.
+    `usd_least` and `usd_most` are None where nothing bounds them, or the cost is not known before:
+    models without a price are `unpriced`, `usd_per_hour` are those that are paid by the hour.
     """
 
     id: str
     model: str
     calls_least: int
-    calls_most: int | None
+    calls_most: int
     usd_least: float | None
     usd_most: float | None
+    unpriced: tuple[str, ...]
+    usd_per_hour: dict[str, float]
 
 
 def forecasts(ready: Prepared) -> tuple[VariantForecast, ...]:
     """A forecast for every live variant of an experiment that is valid."""
-    n_trials = len(ready.evalset.examples) * ready.experiment.repeats
-    return tuple(_forecast(variant, n_trials, ready) for variant in ready.experiment.live)
+    return tuple(_forecast(variant, ready) for variant in ready.experiment.live)
 
 
-def _forecast(variant: LiveVariant, n_trials: int, ready: Prepared) -> VariantForecast:
-    calls = calls_per_trial(variant) * n_trials
-    per_call = cost_per_call(_size(variant, ready), price_of(ready.setup.prices, variant.model))
-    one_model = len({task.model.id for v in variant.variants() for _, task in v.subtasks()}) == 1
+def _forecast(variant: LiveVariant, ready: Prepared) -> VariantForecast:
+    calls, n_trials = calls_per_trial(variant), _n_trials(ready)
+    prices = {
+        model: price_of(ready.setup.prices, choice)
+        for model, choice in model_choices([variant]).items()
+    }
+    hourly = {
+        model: price.usd_per_hour
+        for model, price in prices.items()
+        if price is not None and price.usd_per_hour is not None
+    }
+    unpriced = tuple(model for model, price in prices.items() if price is None)
+    cost = None if unpriced or hourly else _cost(variant, calls, ready)
     return VariantForecast(
         id=variant.id,
         model=variant.model.id,
-        calls_least=int(calls.least),
-        calls_most=None if calls.most is None else int(calls.most),
-        usd_least=None if per_call is None else _least(variant, n_trials, per_call),
-        usd_most=_most(calls, per_call) if one_model else None,
+        calls_least=calls.least * n_trials,
+        calls_most=calls.most * n_trials,
+        usd_least=cost.least if cost else None,
+        usd_most=cost.most if cost else None,
+        unpriced=unpriced,
+        usd_per_hour=hourly,
     )
 
 
-def _least(variant: LiveVariant, n_trials: int, per_call: Range) -> float:
-    """One call per trial, but none where a route may lead elsewhere."""
-    return 0.0 if variant.route else n_trials * per_call.least
+def _n_trials(ready: Prepared) -> int:
+    return len(ready.evalset.examples) * ready.experiment.repeats
 
 
-def _most(calls: Range, per_call: Range | None) -> float | None:
-    if per_call is None or per_call.most is None or calls.most is None:
+def _cost(variant: LiveVariant, calls: Calls, ready: Prepared) -> Range | None:
+    """Of the whole run; None where a route decides who answers, or no prompt can be known."""
+    price = price_of(ready.setup.prices, variant.model)
+    examples = ready.evalset.examples
+    sample = examples[:: -(-len(examples) // _SAMPLE)]
+    prompts = list(_prompt_lengths(variant, sample, []))
+    if variant.route or price is None or not prompts:
         return None
-    return calls.most * per_call.most
+    output = variant.model.params.get("max_output_tokens")
+    sizes = Sizes(prompts, _added(variant, sample, prompts, output), output)
+    cost = cost_of_trials(sizes, calls, price)
+    if cost is None:
+        return None
+    scale = _n_trials(ready) / len(prompts)
+    return Range(scale * cost.least, None if cost.most is None else scale * cost.most)
 
 
-def _size(variant: LiveVariant, ready: Prepared) -> CallSize:
+def _added(
+    variant: LiveVariant, sample: Sequence[Example], prompts: Sequence[int], output: int | None
+) -> int | None:
+    """What passages, rejected answers and complaints add to a prompt; None where it is open."""
+    one_prompt = variant.tools is None and not (
+        variant.fallback or variant.draft or variant.context.compress
+    )
+    rewritten = variant.retrieval is not None and variant.retrieval.rewrite is not None
+    if not one_prompt or rewritten:
+        return None
+    repairs = variant.output.repair
+    if repairs and output is None:
+        return None
+    added = repairs * ((output or 0) + _COMPLAINT_TOKENS)
+    if variant.retrieval is None:
+        return added
+    framed = list(_prompt_lengths(variant, sample, _empty_passages(variant)))
+    if variant.context.max_tokens is None or len(framed) != len(prompts):
+        return None
+    frame = max(n - bare for n, bare in zip(framed, prompts, strict=True))
+    return added + variant.context.max_tokens + max(0, frame)
+
+
+def _empty_passages(variant: LiveVariant) -> list[dict[str, object]]:
+    """Passages without text, to know what a template puts around them."""
+    from harness.core.passage import Passage
+    from harness.system.finding import Ranked
+
+    empty = Passage("a-document-of-some-name#a-section-of-it", "", 1.0, "a-document-of-some-name")
+    return [Ranked(rank, empty).shown() for rank in range(1, shown_passages(variant) + 1)]
+
+
+def _prompt_lengths(
+    variant: LiveVariant, examples: Sequence[Example], passages: Sequence[object]
+) -> Iterator[int]:
+    """Tokens of the prompts that can be rendered before a run."""
     from harness.corpus.tokens import count_tokens
     from harness.system.asking import PromptMessages
     from harness.system.inputs import input_variables
     from harness.templating.template import TemplateError
 
-    prompt = PromptMessages(variant.prompt)
-    few_shot = variant.few_shot
+    prompt, few_shot = PromptMessages(variant.prompt), variant.few_shot
     shots = [_shot(shot) for shot in few_shot.shots[: few_shot.count]] if few_shot else []
-    lengths = []
-    for example in islice(ready.evalset.examples, _SAMPLE):
+    for example in examples:
+        known = {**input_variables(example.input), "shots": shots, "passages": passages}
         try:
-            messages = prompt.render({**input_variables(example.input), "shots": shots})
-        except TemplateError:  # it needs passages or checks, which only a run has
+            messages = prompt.render(known)
+        except TemplateError:  # it needs what only a run has
             continue
-        lengths.append(sum(count_tokens(message.content) for message in messages))
-    output_most = variant.model.params.get("max_output_tokens")
-    if not lengths:
-        return CallSize(0, None, output_most)
-    return CallSize(
-        sum(lengths) / len(lengths), _longest(variant, max(lengths), output_most), output_most
-    )
-
-
-def _longest(variant: LiveVariant, without_passages: int, output_most: int | None) -> int | None:
-    """The longest prompt, with its passages and with rejected answers sent back; None: open."""
-    if variant.tools is not None or variant.route or variant.fallback or variant.draft:
-        return None
-    repairs = variant.output.repair
-    if repairs and output_most is None:
-        return None
-    passages = 0
-    if variant.retrieval is not None:
-        if variant.context.max_tokens is None:
-            return None
-        passages = variant.context.max_tokens
-    return without_passages + passages + repairs * (output_most or 0)
+        yield sum(count_tokens(message.content) for message in messages)
 
 
 def _shot(shot: Shot) -> dict[str, object]:

@@ -21,29 +21,36 @@ class Clocked:
 def with_hours(clocked: Sequence[Clocked], prices: PriceBook) -> list[Record]:
     """The records, with the calls of models that are paid by the hour priced.
 
-    A machine's busy time is shared, at every instant, by the calls in flight.
+    A machine's busy time is shared, at every instant, by the calls in flight. How long a call that
+    failed for good kept the machine busy is not known, nor is its cost then.
     """
     calls: dict[str, list[tuple[int, int]]] = {}
     for which, item in enumerate(clocked):
         for number, step in enumerate(_steps(item.record)):
-            model = step.detail.get("model")
-            price = prices.price(model) if isinstance(model, str) else None
-            if price is not None and price.usd_per_hour is not None:
-                calls.setdefault(str(model), []).append((which, number))
-    records = [item.record for item in clocked]
-    if not calls:
-        return records
+            model = _answered_by(step)
+            if model is not None and _usd_per_hour(model, prices) is not None:
+                calls.setdefault(model, []).append((which, number))
     costs: dict[tuple[int, int], float] = {}
     for model, places in calls.items():
-        price = prices.price(model)
         intervals = [_interval(clocked[which], number) for which, number in places]
-        per_hour = price.usd_per_hour if price and price.usd_per_hour is not None else 0.0
-        costs |= dict(zip(places, shared_hours_cost(intervals, per_hour), strict=True))
-    return [_priced(record, which, costs) for which, record in enumerate(records)]
+        shares = shared_hours_cost(intervals, _usd_per_hour(model, prices) or 0.0)
+        costs |= dict(zip(places, shares, strict=True))
+    return [_priced(item.record, which, costs) for which, item in enumerate(clocked)]
 
 
 def _steps(record: Record) -> tuple[Step, ...]:
     return record.trace.steps if record.trace else ()
+
+
+def _answered_by(step: Step) -> str | None:
+    """The model that a step is an answered call of; None for any other step."""
+    model = step.detail.get("model")
+    return model if isinstance(model, str) and "error" not in step.detail else None
+
+
+def _usd_per_hour(model: str, prices: PriceBook) -> float | None:
+    price = prices.price(model)
+    return None if price is None else price.usd_per_hour
 
 
 def _interval(item: Clocked, number: int) -> tuple[float, float]:
@@ -54,10 +61,12 @@ def _interval(item: Clocked, number: int) -> tuple[float, float]:
 
 
 def _priced(record: Record, which: int, costs: dict[tuple[int, int], float]) -> Record:
-    if record.trace is None:
+    """The record with those of its steps priced that are in `costs`, and their sum."""
+    numbers = range(len(_steps(record)))
+    if record.trace is None or not any((which, number) in costs for number in numbers):
         return record
     steps = tuple(
-        replace(step, cost_usd=costs[which, number]) if (which, number) in costs else step
+        replace(step, cost_usd=costs.get((which, number), step.cost_usd))
         for number, step in enumerate(record.trace.steps)
     )
     known = [step.cost_usd for step in steps if step.cost_usd is not None]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Chunk
 from harness.core.values import fingerprint
-from harness.core.variant import Corpus, Retrieval
+from harness.core.variant import Corpus
 from harness.errors import InputError, Problem
 from harness.experiment.components import Components
+
+if TYPE_CHECKING:
+    from harness.corpus.document import Document
 
 
 def cache_root() -> Path:
@@ -22,44 +26,53 @@ def cache_root() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "harness"
 
 
-async def open_retrievers(found: Components, problems: list[Problem]) -> None:
-    """Make every retriever ready; what cannot be read or reached is added to `problems`."""
-    chunks = CorpusReader(problems)
-    for key, retriever in found.retrievers.items():
-        retrieval = found.retrievals[key]
-        own = chunks.read(retrieval.corpus) if retriever.needs_corpus and retrieval.corpus else []
+async def open_retrievers(used: Components, problems: list[Problem]) -> None:
+    """Make every retriever ready; what cannot be read or reached is added to `problems`.
+
+    A retriever has a folder of the cache to itself, named by `Retrieval.key`: another content,
+    way of chunking or option means another folder.
+    """
+    corpora = CorpusReader(problems)
+    for key, retriever in used.retrievers.items():
+        corpus, component = used.retrievals[key].corpus, used.retrievals[key].retriever
+        chunks: list[Chunk] | None = []
+        if corpus is not None and retriever.needs_corpus:
+            chunks = corpora.chunks(corpus)
+        if chunks is None:
+            continue  # what is wrong with the corpus is told
         try:
-            await retriever.open(own, cache_root() / "index" / _index_key(retrieval))
+            await retriever.open(chunks, cache_root() / "index" / key)
         except ServiceError as error:
-            what = f"the retriever {retrieval.retriever.use} cannot be opened: {error.message}"
-            problems.append(Problem(retrieval.retriever.where(), what))
+            what = f"the retriever {component.use} cannot be opened: {error.message}"
+            problems.append(Problem(component.where(), what))
 
 
 class CorpusReader:
-    """Chunks of corpora, each read once however many retrievals share it."""
+    """Documents and chunks of corpora, each read once however many retrievals share them."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
-        self._read: dict[str, list[Chunk]] = {}
+        self._documents: dict[str, list[Document] | None] = {}
+        self._chunks: dict[str, list[Chunk] | None] = {}
 
-    def read(self, corpus: Corpus) -> list[Chunk]:
-        """The chunks of a corpus; what is wrong with its documents is told."""
-        from harness.corpus.chunks import chunk
+    def documents(self, corpus: Corpus) -> list[Document] | None:
+        """The documents of a corpus; None if any cannot be read, which is told once."""
         from harness.corpus.documents import read_documents
 
-        key = fingerprint([corpus.folder, corpus.sha256, dict(corpus.chunk)])
-        if key not in self._read:
-            self._read[key] = []
+        if corpus.sha256 not in self._documents:
+            self._documents[corpus.sha256] = None
             try:
-                documents = list(read_documents(Path(corpus.folder)))
-                self._read[key] = chunk(documents, corpus.chunk)
+                self._documents[corpus.sha256] = list(read_documents(Path(corpus.folder)))
             except InputError as error:
                 self._problems += error.problems
-        return self._read[key]
+        return self._documents[corpus.sha256]
 
+    def chunks(self, corpus: Corpus) -> list[Chunk] | None:
+        """The chunks of a corpus, cut as it says; None as for `documents`."""
+        from harness.corpus.chunks import chunk
 
-def _index_key(retrieval: Retrieval) -> str:
-    """The same for retrievals over the same content, cut alike, with the same options."""
-    corpus = retrieval.corpus and [retrieval.corpus.sha256, dict(retrieval.corpus.chunk)]
-    retriever = retrieval.retriever
-    return fingerprint([retriever.use, dict(retriever.options), retriever.folder, corpus])
+        key = fingerprint([corpus.sha256, dict(corpus.chunk)])
+        if key not in self._chunks:
+            documents = self.documents(corpus)
+            self._chunks[key] = None if documents is None else chunk(documents, corpus.chunk)
+        return self._chunks[key]

@@ -104,7 +104,9 @@ def _evalset(ready: Prepared) -> dict[str, JsonValue]:
 
 
 def _live(ready: Prepared) -> dict[str, JsonValue]:
-    """What only live runs pin: the schedule, the limits, and the prices that were used."""
+    """What only live runs pin: the schedule, the limits, the prices and how tokens are counted."""
+    from harness.corpus import tokens
+
     experiment, prices = ready.experiment, ready.setup.prices
     choices = model_choices(experiment.live)
     used = {model: price_of(prices, choice) for model, choice in choices.items()}
@@ -116,6 +118,7 @@ def _live(ready: Prepared) -> dict[str, JsonValue]:
             **prices.facts,
             "used": {model: price and asdict(price) for model, price in used.items()},
         },
+        "tokens_counted_by": tokens.identity(),
     }
 
 

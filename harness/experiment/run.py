@@ -35,7 +35,10 @@ def run_experiment(
         progress: is told of every live trial that ended.
 
     Raises:
-        InputError: if anything that the experiment needs is wrong. No folder is left then.
+        InputError: if anything that the experiment needs is wrong.
+        ServiceDownError: if a service has answered none of its first calls.
+
+    No folder is left then.
     """
     options, clock = options or Options(), clock or SystemClock()
     started = clock.now_iso()
@@ -66,8 +69,7 @@ def _answered(ready: Prepared, progress: Progress | None) -> list[Record]:
             evalset=ready.evalset,
             repeats=experiment.repeats,
             seed=experiment.analysis.seed,
-            concurrency=experiment.execution.concurrency,
-            attempts=experiment.execution.attempts,
+            execution=experiment.execution,
             components=ready.setup.components,
             prices=ready.setup.prices,
         ),
@@ -98,6 +100,7 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
 
     Raises:
         InputError: if anything that the experiment needs is wrong.
+        ServiceDownError: if a service has answered none of its first calls.
     """
     options = Options(
         limit=limit,

@@ -140,7 +140,7 @@ def test_long_values_are_shortened() -> None:
     assert len(found.left) == len(found.right) == 80
     assert "\n" not in found.right
     (whole,) = differences(arm("a"), arm("b", **{f"tools__t{i}": "v" * 50 for i in range(9)}))
-    assert len(whole.right) == 160
+    assert len(whole.right) == 120
 
 
 def recorded(name: str, **facts: JsonValue) -> Arm:
