@@ -22,7 +22,7 @@ def init(
         sources = {
             path.relative_to(scaffold): path.read_bytes()
             for path in sorted(scaffold.rglob("*"))
-            if path.is_file() and path.suffix in {".yaml", ".jsonl"}
+            if path.is_file() and path.suffix in {".yaml", ".jsonl", ".j2"}
         }
     taken = [folder / name for name in sources if (folder / name).exists()]
     if taken:
@@ -35,3 +35,4 @@ def init(
         say(str(folder / name))
     go = "" if folder == Path() else f"cd {folder} && "
     note(f"next: {go}harness freeze evalsets/tickets && harness run configs/tickets.yaml")
+    note("then, with a model of your own: configs/live.yaml")

@@ -65,8 +65,8 @@ def set_up(
         problems += _refused_requests(_variants(run), components)
     if any(entry.variant is None for entry in draft.entries):
         return LiveSetup(components, prices)
-    arms = tuple(_arm(entry, components) for entry in draft.entries)
-    if not _limited(draft, live):
+    arms = tuple(_arm(entry, components) for entry in draft.entries if _is_known(entry, components))
+    if len(arms) < len(draft.entries) or not _limited(draft, live):
         return LiveSetup(components, prices, arms)
     factors = [str(factor) for factor in draft.source.data.get("factors") or ()]
     told = check(arms, factors, _excuses(draft))
@@ -123,6 +123,14 @@ def _arm(entry: Entry, components: Components) -> Arm:
         return Arm(variant.id, variant.facts, recorded=True)
     assert variant is not None  # noqa: S101  told by the caller
     return Arm(variant.id, {**variant.definition, **components.identity(variant)})
+
+
+def _is_known(entry: Entry, components: Components) -> bool:
+    """Whether all of a variant's factors are: the route to its model is one of them."""
+    variant = entry.variant
+    return not isinstance(variant, LiveVariant) or (
+        variant.model.provider.key in components.providers
+    )
 
 
 def _excuses(draft: Draft) -> list[Excuse]:
