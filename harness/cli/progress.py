@@ -36,7 +36,11 @@ class ProgressLines:
         parts = [f"{done} of {total} trials"]
         parts += [f"{system} failed by the system"] if system else []
         parts += [f"{lost} lost to the infrastructure"] if lost else []
-        spent = f"${self.cost_usd:.4f} spent" if self.n_unpriced < done else "cost unknown"
-        if 0 < self.n_unpriced < done:
-            spent = f"over {spent}, {self.n_unpriced} of unknown cost"
-        return f"harness: {', '.join([*parts, spent])}"
+        parts.append(self._spent())
+        return f"harness: {', '.join(parts)}"
+
+    def _spent(self) -> str:
+        if self.n_unpriced and not self.cost_usd:
+            return "cost unknown"
+        spent = f"${self.cost_usd:.4f} spent"
+        return f"over {spent}, {self.n_unpriced} of unknown cost" if self.n_unpriced else spent

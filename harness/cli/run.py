@@ -30,7 +30,8 @@ def run(  # noqa: PLR0917  flags, not positions
         typer.Option("--repeats", min=1, metavar="K", help="Repeats per example and variant."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, metavar="S", help="Seed of all resampling.")
+        int | None,
+        typer.Option("--seed", min=0, metavar="S", help="Seed of schedule and resampling."),
     ] = None,
     concurrency: Annotated[
         int | None,

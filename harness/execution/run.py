@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
 from typing import Any, TypeVar
 
 from harness.core.record import Record
@@ -77,25 +80,66 @@ def _first(group: BaseExceptionGroup[HarnessError]) -> BaseException:
 def in_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `work` to its end; in a thread of its own where a loop runs already (notebooks).
 
-    An interrupt (Ctrl-C, a notebook's stop button) cancels the work and waits for its end.
+    An interrupt (Ctrl-C, a notebook's stop button) cancels the work, waits for its end, and is
+    raised then.
     """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        return _here(work)
+    return _beside(work)
+
+
+def _here(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run in this thread. asyncio itself cancels on an interrupt that nobody else handles."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not callable(interrupt) or interrupt is signal.default_int_handler:
         return asyncio.run(work())
-    with ThreadPoolExecutor(1, "harness run") as pool:
-        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T] | None]] = Future()
+    was_interrupted = False
 
-        async def supervised() -> T:
-            started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+    async def supervised() -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def cancel(number: int, frame: FrameType | None) -> None:
+            """Do what is done on an interrupt, but raise in no task: that would end it anywhere."""
+            nonlocal was_interrupted
+            try:
+                interrupt(number, frame)
+            except KeyboardInterrupt:
+                was_interrupted = True
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+
+        signal.signal(signal.SIGINT, cancel)
+        try:
             return await work()
+        finally:
+            if signal.getsignal(signal.SIGINT) is cancel:
+                signal.signal(signal.SIGINT, interrupt)
 
+    try:
+        return asyncio.run(supervised())
+    except asyncio.CancelledError:
+        if was_interrupted:
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _beside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run in a thread of its own, while this one waits."""
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T] | None]] = Future()
+
+    async def supervised() -> T:
+        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await work()
+
+    with ThreadPoolExecutor(1, "harness run") as pool:
         ended = pool.submit(lambda: asyncio.run(supervised()))
         try:
             return ended.result()
-        except BaseException:
-            if not ended.done():
-                loop, task = started.result()
-                if task is not None:
-                    loop.call_soon_threadsafe(task.cancel)
+        except KeyboardInterrupt:
+            loop, task = started.result()
+            if task is not None and not ended.done():
+                loop.call_soon_threadsafe(task.cancel)
             raise

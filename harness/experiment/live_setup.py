@@ -71,7 +71,7 @@ def set_up(
     factors = [str(factor) for factor in draft.source.data.get("factors") or ()]
     told = check(arms, factors, _excuses(draft))
     problems += _confounded(told.confounded, draft.entries)
-    problems += [_needless(draft, index) for index in told.needless]
+    problems += _needless(draft, told.needless)
     steps = ladder(arms, str(draft.source.data.get("baseline")), factors) if live else ()
     return LiveSetup(components, prices, arms, told.excused, tuple(map(str, steps)))
 
@@ -154,9 +154,19 @@ def _confounded(found: Iterable[Confounded], entries: Sequence[Entry]) -> list[P
     ]
 
 
-def _needless(draft: Draft, index: int) -> Problem:
-    where = draft.source.where(("confounded_ok", index))
-    return Problem(where, "this pair differs in declared factors only", "remove the excuse")
+def _needless(draft: Draft, indices: Iterable[int]) -> list[Problem]:
+    """Excuses that nothing calls for; what is no pair of variants is told with the document."""
+    ids = {entry.id for entry in draft.entries}
+    pairs = [frozenset(excuse.pair) for excuse in _excuses(draft)]
+    return [
+        Problem(
+            draft.source.where(("confounded_ok", index)),
+            "this pair differs in declared factors only",
+            "remove the excuse",
+        )
+        for index in indices
+        if len(pairs[index]) == 2 and pairs[index] <= ids and pairs.index(pairs[index]) == index
+    ]
 
 
 def confounded_facts(setup: LiveSetup) -> list[JsonValue]:

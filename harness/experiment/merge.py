@@ -88,6 +88,7 @@ def renamed(run: RunData, names: Mapping[str, str]) -> RunData:
     confounded = [
         {**excused, "pair": [names[variant] for variant in excused["pair"]]}
         for excused in run.manifest.get("confounded", [])
+        if names.keys() >= set(excused["pair"])
     ]
     manifest = {**run.manifest, "variants": variants, "baseline": baseline}
     return replace(

@@ -8,7 +8,7 @@ from harness.core.prices import Price, PriceBook, call_cost_usd
 from harness.core.record import Usage
 from harness.core.variant import ModelChoice
 
-_VENDORS = frozenset({"openai", "anthropic"})
+_VENDORS = frozenset({"openai", "anthropic", "litellm"})
 
 
 def price_of(prices: PriceBook, choice: ModelChoice) -> Price | None:

@@ -34,7 +34,7 @@ BLOW_UPS = {
     "lists": "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60 + "{{ x | tojson }}",
     "digits": "{% set x = 99999999 %}" + "{% set x = x * x %}" * 60 + "{{ x }}",
     "replacing": "{% set x = question %}" + "{% set x = x | replace('e', x) %}" * 40,
-    "indenting": "{{ (question ~ '\n' ~ question) | indent(10000000000) }}",
+    "indenting": "{{ (question ~ question) | indent(10000000000) }}",
     "built": "{{ question['_' ~ '_class_' ~ '_'] }}",
     "looping": "{% set x = question | list %}"
     + "".join(f"{{% for v{i} in x %}}" for i in range(9)) + "{% endfor %}" * 9,
@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveProject]:
         project = LiveProject(tmp_path_factory.mktemp("templates"), server.openai_url)
         rows = [
             {"id": f"e{i}", "input": {"question": "Where are the beans?"}, "target": "yes"}
-            for i in range(3)
+            for i in range(2)
         ]
         project.evalset("small", rows)
         variant(project, "plain", "{{ question }}")

@@ -15,7 +15,7 @@ from model_server import CUT, HANG, OPENAI, Asked, Call, Fail, Reply, Say, broke
 from model_wire import whole as whole_body
 
 GOOD = '{"answer": "yes"}'
-MARKUP = '</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b]0;owned\x07\u202e'
+MARKUP = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b]0;owned\x07\u202e"
 _CASE = re.compile(r"Case: ([\w-]+)")
 Scripted = Say | Fail | Reply
 
@@ -112,6 +112,7 @@ _TOOL_CASES = {
     "tool-floods": ("misbehave", '{"how": "flood"}'),
     "tool-unknown": ("rm", '{"path": "/"}'),
     "tool-arguments": ("misbehave", '{"how": ["'),
+    "tool-bomb": ("misbehave", '{"how": ' + "[" * 50_000 + "]" * 50_000 + "}"),
 }
 """A case to the one call that the model asks for, where it is offered tools."""
 
@@ -122,6 +123,7 @@ REPLIES: dict[str, Callable[[Asked], Scripted]] = {
     "cut-at-limit": _always(Say("yes, bec", finish="length")),
     "same-token": _forever,
     "forty-calls": _always(Say(calls=[Call("fine", "{}", f"c{i}") for i in range(40)])),
+    "many-calls": _always(Say(calls=[Call("fine", "{", f"c{i}") for i in range(10_000)])),
     "calls-for-ever": _always(Say(calls=[Call("fine")])),
     "not-utf8": lambda asked: _raw(asked, b"\xff\xfe"),
     "half-a-pair": lambda asked: _raw(asked, b"a\\ud800b"),

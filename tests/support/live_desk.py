@@ -17,7 +17,9 @@ from harness.experiment.frames import Run
 from harness.experiment.prepare import Options, Prepared, prepare
 from harness.experiment.run import run_experiment
 
-SCORER = "scorers: [{id: right, use: exact_match}]\nprimary: [right]\nstatistics: {resamples: 100}\n"
+SCORER = (
+    "scorers: [{id: right, use: exact_match}]\nprimary: [right]\nstatistics: {resamples: 100}\n"
+)
 CONFIG = Path("configs/desk.yaml")
 
 

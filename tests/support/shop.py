@@ -105,45 +105,53 @@ DOCUMENTS = {
 def _row(
     name: str, question: str, answer: str = "unknown", source: str = "none", **more: Any
 ) -> dict[str, Any]:
+    """An example; `order` and `audience` are fields of its input."""
+    order = more.pop("order", "")
+    called = [{"name": "order_status", "arguments": {"id": order}}] if order else []
     row: dict[str, Any] = {
         "id": name,
-        "input": {"question": question, "audience": more.pop("audience", "public"),
-                  "order": more.pop("order", "")},
+        "input": {
+            "question": question,
+            "audience": more.pop("audience", "public"),
+            "order": order,
+        },
         "target": {"answer": answer, "source": source},
-        "slices": {"kind": more.pop("kind", "fact")},
+        "slices": {"kind": more.pop("kind", "other")},
         "abstain": answer == "unknown",
-        "tool_calls": [],
-    }  # fmt: skip
+        "tool_calls": called,
+    }
     if "#" in source:
         row["evidence"] = [source]
-    return row | more
+    return row
 
 
-def _order(name: str) -> list[dict[str, Any]]:
-    return [{"name": "order_status", "arguments": {"id": name}}]
-
-
+FACTS = [
+    ("f1", "Within how many days may goods be returned?", "30 days", "returns#window"),
+    ("f2", "How long do parcels take to arrive?", "3 days", "shipping#time"),
+    ("f3", "What is the cost of shipping?", "4 euros", "shipping#cost"),
+    ("f5", "How long do roasted beans stay fresh?", "6 weeks", "beans#freshness"),
+    ("f6", "How many bags fit in a parcel?", "8 bags", "shipping#size"),
+]
+WARRANTY = "2 years", "warranty#length"
+TIME = "3 days", "shipping#time"
+DISCOUNT = "40 percent", "discounts#staff"
 EXAMPLES = [
-    _row("f1", "Within how many days may goods be returned?", "30 days", "returns#window"),
-    _row("f2", "How long do parcels take to arrive?", "3 days", "shipping#time"),
-    _row("f3", "What is the cost of shipping?", "4 euros", "shipping#cost"),
-    _row("f4", "How long is the warranty of grinders?", "2 years", "warranty#length", kind="conflict"),
-    _row("f5", "How long do roasted beans stay fresh?", "6 weeks", "beans#freshness"),
-    _row("f6", "How many bags fit in a parcel?", "8 bags", "shipping#size"),
-    _row("x1", "May opened bags be returned?", "14 days", "returns#window", kind="exception"),
-    _row("w1", "When will my stuff be here?", "3 days", "shipping#time", kind="words"),
-    _row("w2", "How long is the guarantee on grinders?", "2 years", "warranty#length", kind="words"),
-    _row("s1", "What is the staff discount?", "40 percent", "discounts#staff", audience="staff", kind="staff"),
-    _row("s2", "What discount do staff get?", audience="public", kind="staff"),
-    _row("o1", "Where is order A1?", "sent", "orders", order="A1", tool_calls=_order("A1"), kind="order"),
-    _row("o2", "Where is order B2?", "lost", "orders", order="B2", tool_calls=_order("B2"), kind="order"),
-    _row("o3", "Where is order C3?", order="C3", tool_calls=_order("C3"), kind="order"),
+    *(_row(*fact, kind="fact") for fact in FACTS),
+    _row("f4", "How long is the warranty of grinders?", *WARRANTY, kind="conflict"),
+    _row("x1", "May opened bags be returned?", "14 days", "returns#window"),
+    _row("w1", "When will my stuff be here?", *TIME),
+    _row("w2", "How long is the guarantee on grinders?", *WARRANTY),
+    _row("s1", "What is the staff discount?", *DISCOUNT, audience="staff"),
+    _row("s2", "What discount do staff get?"),
+    _row("o1", "Where is order A1?", "sent", "orders", order="A1", kind="order"),
+    _row("o2", "Where is order B2?", "lost", "orders", order="B2", kind="order"),
+    _row("o3", "Where is order C3?", order="C3", kind="order"),
     _row("b1", "Is there a limit to one order?", kind="no-order"),
-    _row("n1", "Do you sell tea?", kind="nothing"),
-    _row("n2", "Is it going to rain tomorrow?", kind="nothing"),
-    _row("r1", "My lawyer says that you owe me money.", kind="risk"),
-    _row("c1", "How long do parcels take to arrive and what is the cost?", "3 days", "shipping#time", kind="compound"),
-]  # fmt: skip
+    _row("n1", "Do you sell tea?"),
+    _row("n2", "Is it going to rain tomorrow?"),
+    _row("r1", "My lawyer says that you owe me money."),
+    _row("c1", "How long do parcels take to arrive and what is the cost?", *TIME),
+]
 
 TOOLS = '''
 """What the shop knows of its orders."""
@@ -237,7 +245,8 @@ TUNED_MINIMAL = """\
     extends: ../prompt_only
     model: http/tuned
     system: null
-    training: {base_model: small, method: lora, recipe: two epochs, date: 2026-11-01, adapter: shop-r16}
+    training: {base_model: small, method: lora, recipe: two epochs, date: 2026-11-01,
+               adapter: shop-r16}
     operations: {hours_to_change: 48}
     """
 TUNED_RAG = """\
@@ -268,10 +277,14 @@ HEAD = """\
       - {{id: correct, use: exact_match, output_field: answer, target_field: answer}}
       - {{id: form, use: json_schema, schema: ../answer.schema.json}}
       - {{id: abstained, use: abstention, output_field: answer, equals: [unknown]}}
-      - {{id: cites, use: citation, output_field: source, where: {{slices.kind: [fact, conflict]}}}}
-      - {{id: found, use: retrieval, stage: retrieve, k: [1, 5], measures: [precision@k, recall@k, mrr]}}
-      - {{id: ranked, use: retrieval, stage: rerank, k: [1, 5], measures: [precision@k, recall@k, mrr]}}
-      - {{id: shown, use: retrieval, k: [5], measures: [precision@k, recall@k, signal, diffuseness]}}
+      - id: cites
+        use: citation
+        output_field: source
+        pattern: ".+"
+        where: {{slices.kind: [fact, conflict]}}
+      - {{id: found, use: retrieval, stage: retrieve, measures: [precision@k, recall@k, mrr]}}
+      - {{id: ranked, use: retrieval, stage: rerank, measures: [mrr]}}
+      - {{id: shown, use: retrieval, k: [5], measures: [recall@k, signal, diffuseness]}}
       - {{id: calls, use: tool_calls, measures: [invocation, arguments, decision, success]}}
     """
 
@@ -287,7 +300,9 @@ def open_shop(folder: Path) -> Iterator[LiveProject]:
             project.write(f"variants/{name}", text)
         project.write("answer.schema.json", json.dumps(SCHEMA))
         project.write("shop_tools.py", TOOLS)
-        shots = [{"input": {"question": q, "audience": "", "order": ""}, "output": o} for q, o in SHOTS]
+        shots = [
+            {"input": {"question": q, "audience": "", "order": ""}, "output": o} for q, o in SHOTS
+        ]
         project.write("variants/shots.jsonl", "".join(json.dumps(shot) + "\n" for shot in shots))
         for text in (PROMPT_ONLY, PROMPT_RAG, TUNED_MINIMAL, TUNED_RAG):
             name = text.split()[1]

@@ -19,14 +19,17 @@ SUMMARY = re.compile(r"\[([^\]]+)\] (.+)")
 FIGURE = re.compile(r"\b\d+ [a-z]+")
 QUESTION = re.compile(r"^Question: (.*)$", re.MULTILINE)
 NONE = {"answer": "unknown", "source": "none"}
-STOP = frozenset("how long does do is the of a an i may what to where my in when will be on".split())
+STOP = frozenset(
+    {"how", "long", "does", "do", "is", "the", "of", "a", "an", "i", "may", "what", "to", "where",
+     "my", "in", "when", "will", "be", "on"}
+)  # fmt: skip
 SAME = {"stuff": "parcels", "here": "arrive", "guarantee": "warranty"}
 """What customers call things, and the documents do not."""
 
-WORDS = sorted(
-    "parcels arrive warranty grinders goods returned opened bags beans fresh shipping cost discount"
-    " staff days weeks fit".split()
-)
+WORDS = (
+    "parcels", "arrive", "warranty", "grinders", "goods", "returned", "opened", "bags", "beans",
+    "fresh", "shipping", "cost", "discount", "staff", "days", "weeks", "fit",
+)  # fmt: skip
 VECTORS = {word: [float(word == other) for other in WORDS] for word in WORDS}
 VECTORS |= {ours: VECTORS[theirs] for ours, theirs in SAME.items()}
 _embeddings = embedding_server(VECTORS)
@@ -57,16 +60,14 @@ def _said(body: dict[str, Any], messages: list[dict[str, Any]]) -> Say:
         name, sentence = _sentence(PASSAGE.findall(user), _words(question))
         return Say(f"[{name}] {sentence}" if sentence else "nothing")
     order = re.search(r"\border\b ?([A-Z]\d)?", question)
-    if body.get("tools") and messages[-1]["role"] != "tool":
-        if order or body.get("tool_choice") == "required":
-            arguments = json.dumps({"id": order[1] if order and order[1] else "none"})
-            return Say(calls=(Call("order_status", arguments),))
+    wanted = bool(order) or body.get("tool_choice") == "required"
+    if body.get("tools") and messages[-1]["role"] != "tool" and wanted:
+        arguments = json.dumps({"id": (order and order[1]) or "none"})
+        return Say(calls=(Call("order_status", arguments),))
     return _written(body, messages, user, question)
 
 
-def _written(
-    body: dict[str, Any], messages: list[dict[str, Any]], user: str, question: str
-) -> Say:
+def _written(body: dict[str, Any], messages: list[dict[str, Any]], user: str, question: str) -> Say:
     """The answer to a customer, in the form that the model can keep."""
     text = "".join(message["content"] or "" for message in messages)
     found = _found(messages, user, question)
@@ -100,7 +101,8 @@ def _sentence(passages: list[tuple[str, str]], words: set[str]) -> tuple[str, st
     """The sentence with a figure that shares the most words, at least two; the first of equals."""
     best = (1, "none", "")
     for name, text in passages:
-        for sentence in re.split(r"(?<=\.)\s+", text):
+        plain = " ".join(line for line in text.splitlines() if not line.startswith("#"))
+        for sentence in re.split(r"(?<=\.)\s+", plain):
             shared = len(words & _words(sentence))
             if shared > best[0] and FIGURE.search(sentence):
                 best = (shared, name, sentence.strip())

@@ -9,7 +9,9 @@ import pytest
 from hand_timer import HandTimer
 
 from harness.core.chat import ErrorKind, GaveUpError, ServiceError
+from harness.errors import ServiceDownError
 from harness.execution.pacing import (
+    FIRST_CALLS,
     FIRST_PAUSE_S,
     LONGEST_ASKED_PAUSE_S,
     LONGEST_PAUSE_S,
@@ -139,3 +141,51 @@ def test_no_route_has_more_calls_in_flight_than_allowed_and_waiting_is_told() ->
     assert most == {"a": 3, "b": 3}
     assert min(queues) == 0
     assert max(queues) > 0
+
+
+def calls_until_down(
+    pacer: ServicePacer, timer: HandTimer, *kinds: ErrorKind | None
+) -> tuple[int, str]:
+    """How many calls are made, one by one, before the service counts as down (all: never); why."""
+    for n_made, kind in enumerate(kinds, start=1):
+        attempt = Flaky(timer, *([failing(kind)] if kind else []))
+        try:
+            run(pacer, attempt)
+        except GaveUpError:
+            continue
+        except ServiceDownError as error:
+            return n_made, str(error)
+    return len(kinds), ""
+
+
+@pytest.mark.parametrize("kind", ["connection", "authentication", "not_found", "overloaded"])
+def test_a_service_that_never_answers_is_down(kind: ErrorKind) -> None:
+    timer = HandTimer()
+    kinds = [kind] * 40
+    why = f"route has answered none of its first {FIRST_CALLS} calls: {kind}: no"
+    assert calls_until_down(ServicePacer(2, 1, timer), timer, *kinds) == (FIRST_CALLS, why)
+    assert calls_until_down(ServicePacer(25, 1, timer), timer, *kinds)[0] == 25
+
+
+@pytest.mark.parametrize("sign_of_life", [None, "context_too_long", "refused"])
+def test_a_service_that_has_answered_once_never_is(sign_of_life: ErrorKind | None) -> None:
+    timer = HandTimer()
+    kinds: list[ErrorKind | None] = ["connection"] * 40
+    kinds[7] = sign_of_life
+    assert calls_until_down(ServicePacer(2, 1, timer), timer, *kinds) == (40, "")
+
+
+def test_each_service_is_counted_by_itself() -> None:
+    timer = HandTimer()
+    pacer = ServicePacer(2, 1, timer)
+
+    async def calls() -> list[str]:
+        told = []
+        for number in range(2 * FIRST_CALLS - 2):
+            try:
+                await pacer.run(f"route {number % 2}", Flaky(timer, failing("connection")))
+            except GaveUpError as error:
+                told.append(error.kind)
+        return told
+
+    assert asyncio.run(calls()) == ["connection"] * (2 * FIRST_CALLS - 2)

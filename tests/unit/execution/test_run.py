@@ -9,6 +9,7 @@ import pytest
 
 from harness.core.record import Answer, AnswerPath, Record
 from harness.core.trial import Trial
+from harness.errors import ServiceDownError
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
 
 TRIALS = [Trial(variant, example, 0, example) for example in range(20) for variant in ("a", "b")]
@@ -75,3 +76,20 @@ def test_the_clock_never_steps_back() -> None:
     timer = MonotonicTimer()
     asyncio.run(timer.sleep(0))
     assert timer.now_s() <= timer.now_s()
+
+
+def test_a_run_that_is_given_up_says_why_and_nothing_else() -> None:
+    ended: list[int] = []
+
+    async def answer(trial: Trial, cold: bool) -> Record:
+        if trial.example == 2:
+            raise ServiceDownError("http/m", 10, "connection: refused")
+        try:
+            await asyncio.sleep(0 if trial.example < 2 else 3600)
+        finally:
+            ended.append(trial.example)
+        return record(trial, cold=cold)
+
+    with pytest.raises(ServiceDownError, match="none of its first 10 calls: connection: refused"):
+        asyncio.run(run_trials(TRIALS, answer, [].append, 4))
+    assert set(ended) >= {0, 1}

@@ -75,17 +75,18 @@ def test_what_is_unknown_is_told_once_and_with_its_place(here: Path) -> None:
         "id: a\nmodel: opnai/m",
         f"id: b\nmodel: http/m\nbase_url: {URL}{both}",
         f"id: c\nmodel: http/n\nbase_url: {URL}{both}",
-        f"id: d\nmodel: http/m\nbase_url: {URL}\ntools: {{use: [{{kind: pyton, function: 'a:b'}}]}}",
-        f"id: e\nmodel: http/m\nbase_url: {URL}\ntools: {{use: [{{kind: python, function: 7}}]}}",
+        "id: d\nmodel: http/m\ntools: {use: [{kind: pyton, function: 'a:b'}]}",
+        "id: e\nmodel: http/m\ntools: {use: [{kind: python, function: 7}]}",
         more="factors: [model, tools, provider]\n",
+        url=URL,
     )
     told = desk.refused()
     assert told[0] == (
         "configs/desk.yaml:6:12: no provider is called 'opnai' | did you mean 'openai'?"
     )
-    assert told[1].startswith("configs/desk.yaml:11:16: unknown key 'timeout_s'")
-    assert told[2].startswith("configs/desk.yaml:21:25: no tool is called 'pyton'")
-    assert told[3].startswith("configs/desk.yaml:25:")
+    assert told[1].startswith("configs/desk.yaml:11:27: unknown key 'timeout_s'")
+    assert told[2].startswith("configs/desk.yaml:20:26: no tool is called 'pyton'")
+    assert told[3].startswith("configs/desk.yaml:25:44: function: must be text")
     assert len(told) == 4
     assert not Path("reports").exists()
 
@@ -104,8 +105,9 @@ def test_what_is_unknown_is_told_once_and_with_its_place(here: Path) -> None:
             "tools.example.com",
         ),
         (
-            f"model: http/m\nbase_url: {URL}\nuser: rag.j2\nretrieval: {{corpus: ../docs, kind: hybrid,"
-            " dense: {embedder: {kind: http, model: e, base_url: 'https://vectors.example.com/v1'}}}",
+            f"model: http/m\nbase_url: {URL}\nuser: rag.j2\n"
+            "retrieval: {corpus: ../docs, kind: hybrid, dense: "
+            "{embedder: {kind: http, model: e, base_url: 'https://vectors.example.com/v1'}}}",
             "vectors.example.com",
         ),
     ],
@@ -137,9 +139,11 @@ def test_a_client_that_chooses_its_host_itself_must_name_one(here: Path) -> None
 def test_a_rule_in_python_is_found_or_told_with_its_place(here: Path) -> None:
     Path("rules_of_a_test.py").write_text("def good(output, given):\n    return None\n")
     rules = "output: {rules: [{name: one, python: 'rules_of_a_test:%s'}]}"
-    desk.config(f"id: a\n{rules % 'good'}", f"id: b\n{rules % 'god'}", more="factors: [output]\n", url=URL)
+    desk.config(
+        f"id: a\n{rules % 'good'}", f"id: b\n{rules % 'god'}", more="factors: [output]\n", url=URL
+    )
     (told,) = desk.refused()
-    assert told.startswith("configs/desk.yaml:12:")
+    assert told.startswith("configs/desk.yaml:11:42: ")
     assert "the rule 'one': cannot import rules_of_a_test:god" in told
 
 

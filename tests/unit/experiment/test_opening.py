@@ -1,0 +1,130 @@
+"""What is done once before the first trial: tools and indexes opened, or all that is wrong told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import live_desk as desk
+import pytest
+from model_server import ModelServer
+
+from harness.experiment.indexes import CorpusReader, cache_root
+from harness.experiment.prepare import Prepared
+
+TOOLS = '''
+def look(words: str) -> str:
+    """Looks."""
+    return words
+
+def broken(words: str) -> str:
+    """Cannot be had."""
+    return words
+'''
+RAG = "user: rag.j2\nretrieval: {corpus: ../docs, kind: %s, top_k: 2%s}"
+
+
+@pytest.fixture(autouse=True)
+def _files(here: Path) -> None:
+    Path("desk_tools.py").write_text(TOOLS)
+    Path("configs").mkdir()
+    Path("docs").mkdir()
+    Path("configs/rag.j2").write_text(
+        "{% for p in passages %}{{ p.text }}{% endfor %}{{ question }}"
+    )
+    Path("docs/a.md").write_text("# A\n\nThe number 1.\n\n## B\n\nThe number 2.\n")
+
+
+def tool(name: str, at: str = "desk_tools") -> str:
+    return f"{{kind: python, function: '{at}:{name}'}}"
+
+
+def test_every_tool_that_cannot_be_had_is_told_and_no_model_asked(server: ModelServer) -> None:
+    desk.config(
+        f"id: a\ntools: {{use: [{tool('look')}]}}",
+        "id: b\ntools: {use: [{kind: mcp, command: [/no/such/server]}]}",
+        f"id: c\ntools:\n  use: [{tool('look')}]\n  before: [{{tool: lok, arguments: {{}}}}]",
+        f"id: d\ntools:\n  use:\n    - {tool('look')}\n    - {tool('broken')[:-1]}, name: look}}",
+        more="factors: [tools]\n",
+        url=server.openai_url,
+    )
+    told = desk.refused()
+    assert told[0].startswith("configs/desk.yaml:11:26: the mcp tools cannot be had: ")
+    assert told[1:] == [
+        "configs/desk.yaml:18:23: c: no tool is called 'lok' | its tools are: look",
+        "configs/desk.yaml:26:18: d: two tools are called 'look' | give one of them another name, "
+        "or take it away with only",
+    ]
+    assert server.requests == []
+    assert list(Path("reports/desk").iterdir()) == []
+
+
+def test_only_what_the_chosen_variants_use_is_opened(server: ModelServer) -> None:
+    desk.config(
+        "id: a",
+        "id: b\ntools: {use: [{kind: mcp, command: [/no/such/server]}]}",
+        more="factors: [tools]\n",
+        url=server.openai_url,
+    )
+    run = desk.run(variants=("a",), limit=2)
+    assert [row["status"] for row in desk.trials(run)] == ["ok", "ok"]
+    assert "cannot be had" in desk.refused()[0]
+
+
+def test_a_corpus_that_cannot_be_read_is_told_once(server: ModelServer) -> None:
+    Path("docs/b.jsonl").write_text('{"id": "x", "text": "good"}\n{"id": "y", "text": 7}\n')
+    desk.config(
+        f"id: a\n{RAG % ('bm25', '')}",
+        f"id: b\n{RAG % ('bm25', ', chunk: {by: fixed}')}",
+        more="factors: [retrieval]\n",
+        url=server.openai_url,
+    )
+    (told,) = desk.refused()
+    assert told.startswith("docs/b.jsonl:2")
+    assert server.requests == []
+
+
+def test_two_retrievals_over_one_corpus_read_it_once(server: ModelServer) -> None:
+    desk.config(
+        f"id: a\n{RAG % ('bm25', '')}",
+        f"id: b\n{RAG % ('bm25', ', chunk: {by: fixed}')}",
+        f"id: c\n{RAG.replace('top_k: 2', 'top_k: 1') % ('bm25', '')}",
+        more="factors: [retrieval]\n",
+        url=server.openai_url,
+    )
+    ready = desk.ready()
+    corpora = [variant.retrieval.corpus for variant in ready.experiment.live if variant.retrieval]
+    assert len(ready.setup.components.retrievers) == 2
+    reader = CorpusReader([])
+    a, b, c = (reader.chunks(corpus) for corpus in corpora if corpus)
+    assert a is c
+    assert a != b
+    assert len({id(reader.documents(corpus)) for corpus in corpora if corpus}) == 1
+
+
+def test_an_index_is_kept_under_its_key_and_used_again(server: ModelServer) -> None:
+    desk.config(f"id: a\n{RAG % ('bm25', '')}", more="factors: []\n", url=server.openai_url)
+    first = desk.trials(desk.run(limit=3))
+    kept = sorted(path for path in Path("cache").rglob("*") if path.is_file())
+    before = [path.stat().st_mtime_ns for path in kept]
+    assert kept
+    (key,) = keys(desk.ready())
+    assert all(path.is_relative_to(Path("cache/index") / key) for path in kept)
+    second = desk.trials(desk.run(limit=3))
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert [row["evidence_ids"] for row in second] == [row["evidence_ids"] for row in first]
+    Path("docs/a.md").write_text("# A\n\nThe number 3.\n")
+    assert keys(desk.ready()) != [key]
+
+
+def keys(ready: Prepared) -> list[str]:
+    return list(ready.setup.components.retrievers)
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache_root() == Path.cwd() / "cache"
+    monkeypatch.delenv("HARNESS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_root() == Path("/x/harness")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/h")
+    assert cache_root() == Path("/h/.cache/harness")
