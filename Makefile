@@ -17,7 +17,7 @@ quickstart: $(VENV)/.synced
 	@$(BIN)/harness run configs/quickstart.yaml
 
 test: $(VENV)/.synced
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
 check: $(VENV)/.synced
 	$(BIN)/ruff check .

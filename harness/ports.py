@@ -1,4 +1,9 @@
-"""Plugin points. A plugin inherits nothing: it only has to have the right shape."""
+"""Plugin points. A plugin inherits nothing: it only has to have the right shape.
+
+Of every retriever, reranker and toolbox, an option whose name ends in `_env` names an environment
+variable, and an option `env` lists such names; `harness check` tells those that are not set, of
+plugins within a plugin too. A provider tells its own in `problems`.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +62,16 @@ class Provider(Protocol):
 
         Asked at `harness check` with the request that a variant would send (its messages empty).
         A parameter that is not sent, or that the model is known to refuse, must be told here.
+        """
+        ...
+
+    async def open(self) -> None:
+        """Make ready, untimed: import what is needed, in a thread where that takes long.
+
+        Sends nothing. Called once before the first trial, from the loop that `complete` runs in.
+
+        Raises:
+            ServiceError: if it cannot be used.
         """
         ...
 
@@ -135,6 +150,14 @@ class Reranker(Protocol):
         """What defines the ranking: model, address, hash of local weights."""
         ...
 
+    async def open(self) -> None:
+        """Make ready, untimed: import what is needed, load weights. Sends nothing.
+
+        Raises:
+            ServiceError: if it cannot be used.
+        """
+        ...
+
     async def rerank(self, query: str, passages: Sequence[Passage], limit: int) -> Ranking:
         """The best `limit` of the passages, best first, with their new scores.
 
@@ -156,6 +179,18 @@ class Toolbox(Protocol):
         """What defines the tools: address, hash of the code."""
         ...
 
+    @property
+    def names(self) -> Sequence[str] | None:
+        """The names of the tools; None where only opening tells them."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Why it could not be opened, each as a sentence; nothing is started or sent.
+
+        Asked at `harness check`. Environment variables that are not set are told without it.
+        """
+        ...
+
     async def open(self) -> Sequence[ToolSpec]:
         """Start what the tools need, and tell which there are.
 
@@ -165,7 +200,10 @@ class Toolbox(Protocol):
         ...
 
     async def call(self, name: str, arguments: Mapping[str, JsonValue]) -> ToolResult:
-        """Call a tool; what goes wrong in it is a result, not an exception."""
+        """Call a tool; what goes wrong in it is a result, not an exception.
+
+        What harness itself takes for it (a free process, say) is in the result's `queue_s`.
+        """
         ...
 
     async def close(self) -> None:

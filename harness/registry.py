@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, ValidationError
 
 from harness.config.experiment import ScorerSpec
+from harness.config.live_models import RerankFile, RetrievalFile, ToolEntry
 from harness.config.paths import require, resolve
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, option_problems, problems_of
@@ -95,6 +96,14 @@ BUILT_INS: dict[Kind, dict[str, str]] = {
 }
 
 
+_BESIDE: dict[Kind, tuple[str, ...]] = {
+    "retriever": tuple(RetrievalFile.model_fields),
+    "reranker": tuple(RerankFile.model_fields),
+    "tool": tuple(ToolEntry.model_fields),
+}
+"""The variant's own keys among which a plugin's options stand."""
+
+
 def find(kind: Kind, use: str) -> type[BaseModel]:
     """The class of a plugin. A built-in is found before an installed one of the same name.
 
@@ -129,7 +138,8 @@ def build(kind: Kind, component: Component) -> Any:
         ) from None
     except ValidationError as error:
         model = find(kind, component.use)
-        raise InputError(option_problems(error, model, component.where)) from None
+        beside = _BESIDE.get(kind, ())
+        raise InputError(option_problems(error, model, component.where, beside)) from None
 
 
 def load_function(name: str) -> Callable[..., Any]:

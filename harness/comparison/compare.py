@@ -13,10 +13,12 @@ from harness.comparison.operations import cost_estimates, latency_estimates, rig
 from harness.comparison.pairs import pair_estimates
 from harness.comparison.rates import operation_estimates
 from harness.comparison.ratios import ratio_estimates
+from harness.comparison.routes import route_estimates
 from harness.comparison.scores import score_estimates
 from harness.comparison.stages import first_token_estimates, stage_estimates
 from harness.comparison.subject import Subject
 from harness.comparison.tokens import token_estimates, token_savings
+from harness.comparison.tools import failing_tools, tool_estimates
 from harness.core.comparison import (
     Comparison,
     ConfoundedPair,
@@ -35,6 +37,7 @@ def compare(subject: Subject) -> Comparison:
     pairs = pair_estimates(subject, table)
     analysis = subject.analysis
     classes, confusion = confusion_tables(subject.variant_ids, subject.scores.metrics)
+    tools = tool_estimates(subject)
     return Comparison(
         run_id=subject.run_id,
         evalset=EvalSetSummary(
@@ -54,7 +57,12 @@ def compare(subject: Subject) -> Comparison:
         metrics=tuple(_metrics(subject, table)),
         slices=tuple(_slices(subject)),
         conclusion=conclude(subject, pairs),
-        warnings=(*subject.warnings, *_idle_metrics(table), *_partly_known(subject)),
+        warnings=(
+            *subject.warnings,
+            *_idle_metrics(table),
+            *_partly_known(subject),
+            *failing_tools(tools),
+        ),
         factors=subject.factors,
         scores=tuple(score_estimates(subject, table)),
         pairs=tuple(pairs),
@@ -65,6 +73,8 @@ def compare(subject: Subject) -> Comparison:
         classes=tuple(classes),
         confusion=tuple(confusion),
         operations=tuple(operation_estimates(subject)),
+        tools=tuple(tools),
+        routes=tuple(route_estimates(subject)),
         stages=tuple(stage_estimates(subject)),
         first_token=tuple(first_token_estimates(subject)),
         tokens=tuple(token_estimates(subject)),

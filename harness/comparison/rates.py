@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from harness.comparison.operations import ANSWERED, flat
 from harness.comparison.subject import Subject
-from harness.core.comparison import OperationEstimate
+from harness.core.comparison import OperationEstimate, OperationQuantity
 from harness.core.record import AnswerPath
 from harness.core.score import BoolArray, FloatArray, IntArray, OperationsTable
 from harness.statistics.estimates import mean_estimate
 from harness.statistics.ratios import Interval
-
-_Quantity = Literal[
-    "rejection_rate", "schema_failure_rate", "repair_rate", "fallback_rate", "retry_rate"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,7 @@ class _Event:
     All are of shape (variants, examples, repeats); None where it adds nothing of its own.
     """
 
-    quantity: _Quantity
+    quantity: OperationQuantity
     happened: BoolArray
     among: BoolArray
     added_s: FloatArray | None = None
@@ -38,8 +33,9 @@ class _Event:
 def operation_estimates(subject: Subject) -> list[OperationEstimate]:
     """Rates for every live variant and slice; none for what a variant never does.
 
-    Outputs are rejected, and fail, only where a variant's outputs are checked at all. Answers from
-    the cache count for what became of an output, but not for retries and for what was added.
+    Outputs are rejected, and fail, only where a variant's outputs are checked at all; calls of
+    tools fail only in trials that called one. Answers from the cache count for what became of an
+    output, but not for retries and for what was added.
     """
     table = subject.trials.operations
     if table is None:
@@ -59,10 +55,12 @@ def _events(subject: Subject, table: OperationsTable) -> Iterator[_Event]:
     checked = answered & table.checked.any(axis=(1, 2), keepdims=True)
     sent = table.traced & _sent(subject)
     yield _Event("rejection_rate", table.rejected, checked)
-    yield _Event("schema_failure_rate", table.invalid, checked)
+    yield _Event("schema_failure_rate", table.schema_failed, checked)
+    yield _Event("invalid_rate", table.invalid, checked)
     yield _Event("repair_rate", table.repaired, answered, table.repair_s, table.repair_usd)
     yield _Event("fallback_rate", table.fallback, answered, table.fallback_s, table.fallback_usd)
     yield _Event("retry_rate", table.retried, sent, table.retry_wait_s)
+    yield _Event("tool_error_rate", table.tool_failed, answered & table.tool_called)
 
 
 def _sent(subject: Subject) -> BoolArray:

@@ -14,7 +14,8 @@ from harness.core.record import AnswerPath, Stage
 from harness.core.score import BoolArray, IntArray, OperationsTable
 from harness.statistics.quantiles import quantile_estimate
 
-_LIVE_FIRST = (AnswerPath.WARM, AnswerPath.COLD, AnswerPath.CACHED)
+LIVE_FIRST = (AnswerPath.WARM, AnswerPath.COLD, AnswerPath.CACHED)
+"""The paths of live answers; the first that a variant has is the one to show."""
 
 
 def stage_estimates(subject: Subject) -> list[StageEstimate]:
@@ -43,7 +44,7 @@ def first_token_estimates(subject: Subject) -> list[LatencyEstimate]:
     for variant in range(len(subject.variants)):
         for path in AnswerPath:
             values, clusters = flat(
-                subject, table.ttft_s, known & _on(subject, path), variant, rows
+                subject, table.ttft_s, known & on_path(subject, path), variant, rows
             )
             if len(values):
                 result.append(latency_estimate(subject, variant, path, ALL, (values, clusters)))
@@ -52,10 +53,10 @@ def first_token_estimates(subject: Subject) -> list[LatencyEstimate]:
 
 def _stages(subject: Subject, table: OperationsTable, variant: int) -> Iterator[StageEstimate]:
     answered = _answered(subject, table)
-    path = next((p for p in _LIVE_FIRST if (answered & _on(subject, p))[variant].any()), None)
+    path = next((p for p in LIVE_FIRST if (answered & on_path(subject, p))[variant].any()), None)
     if path is None:
         return
-    chosen = answered & _on(subject, path)
+    chosen = answered & on_path(subject, path)
     rows = subject.slices[ALL]
     whole_s = sum(
         float(np.nansum(time[variant][chosen[variant]])) for time in table.stage_s.values()
@@ -102,6 +103,7 @@ def _answered(subject: Subject, table: OperationsTable) -> BoolArray:
     return result
 
 
-def _on(subject: Subject, path: AnswerPath) -> BoolArray:
+def on_path(subject: Subject, path: AnswerPath) -> BoolArray:
+    """Which trials were answered on a path: (variants, examples, repeats)."""
     result: BoolArray = subject.trials.path == list(AnswerPath).index(path) + 1
     return result

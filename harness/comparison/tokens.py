@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from harness.comparison.operations import ANSWERED, cost_estimate, flat
 from harness.comparison.subject import Subject, local_clusters
-from harness.core.comparison import TokenEstimate, TokenSaving
+from harness.core.comparison import TokenEstimate, TokenQuantity, TokenSaving
 from harness.core.example import ALL
 from harness.core.score import BoolArray, FloatArray, OperationsTable
 
-_QUANTITIES: tuple[
-    Literal["prompt_tokens", "cached_prompt_tokens", "completion_tokens", "model_calls"], ...
-] = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "model_calls")
+_QUANTITIES: tuple[TokenQuantity, ...] = get_args(TokenQuantity)
 
 
 def token_estimates(subject: Subject) -> list[TokenEstimate]:

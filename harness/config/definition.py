@@ -7,6 +7,7 @@ environment variables, labels, figures of owning the system.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -33,6 +34,7 @@ from harness.core.variant import (
 )
 
 _MAX_TEXT = 200
+_NEWLINE = re.compile(r"\r\n|\r")
 
 TOP_LEVEL = (
     "model", "base_url", "provider", "params", "stream", "system_template", "user_template",
@@ -98,7 +100,10 @@ def _hash(text: str) -> str:
 
 
 def _template(template: Template | None) -> str | None:
-    return named_hash(template.name, _hash(template.text)) if template else None
+    """By the text that is rendered: Jinja drops the newline at the end, and knows one kind."""
+    if template is None:
+        return None
+    return named_hash(template.name, _hash(_NEWLINE.sub("\n", template.text).removesuffix("\n")))
 
 
 def _when(template: Template | None) -> str | None:

@@ -11,6 +11,14 @@ from harness.config.variant import Entry
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
 
+_FACTORS = {"system": "system_template", "user": "user_template", "prompt": "user_template",
+            "template": "user_template"}  # fmt: skip
+"""What keys of the YAML, and other words for them, are called as factors."""
+_OF_ROUTE = ("base_url", "sdk", "sdk.route")
+"""Factors of every model call, whether or not the YAML says anything of them."""
+_OF_PROVIDER = ("sdk.client", "sdk.api_version")
+"""And of the variant's own model."""
+
 
 def check_factor_names(source: Source, entries: Sequence[Entry]) -> list[Problem]:
     """Factors that no variant has."""
@@ -23,11 +31,20 @@ def check_factor_names(source: Source, entries: Sequence[Entry]) -> list[Problem
         Problem(
             source.where(("factors", index)),
             f"the factor '{factor}' is a {noun} of no variant",
-            did_you_mean(str(factor), known),
+            _hint(str(factor), known),
         )
         for index, factor in enumerate(factors)
         if known and factor not in known
     ]
+
+
+def _hint(factor: str, known: Iterable[str]) -> str:
+    """The factor that a key of the YAML stands for, one that ends so, or the nearest name."""
+    names = tuple(known)
+    parts = [_FACTORS.get(part, part) for part in factor.split(".")]
+    found = [name for name in (".".join(parts),) if name in names]
+    found += [name for name in names if name.endswith(f".{factor}")]
+    return f"did you mean '{found[0]}'?" if found else did_you_mean(factor, names)
 
 
 def _known(entries: Iterable[Entry]) -> dict[str, None]:
@@ -35,13 +52,15 @@ def _known(entries: Iterable[Entry]) -> dict[str, None]:
     names: dict[str, None] = {}
     for variant in (entry.variant for entry in entries):
         if isinstance(variant, LiveVariant):
-            names |= dict.fromkeys(TOP_LEVEL)
+            names |= dict.fromkeys([*TOP_LEVEL, *_OF_PROVIDER])
         elif variant is not None:
             names |= dict.fromkeys(variant.facts)
     for variant in (entry.variant for entry in entries):
         for name in variant.definition if isinstance(variant, LiveVariant) else ():
             parts = name.split(".")
             names |= dict.fromkeys(".".join(parts[:size]) for size in range(1, len(parts) + 1))
+            if parts[-1] == "model":
+                names |= dict.fromkeys(".".join([*parts[:-1], own]) for own in _OF_ROUTE)
     return names
 
 
@@ -57,17 +76,20 @@ def check_excuses(source: Source, entries: Sequence[Entry]) -> list[Problem]:
         if not isinstance(pair, list) or not all(isinstance(name, str) for name in pair):
             continue
         at = ("confounded_ok", index, "pair")
-        problems += [
+        unknown = [
             Problem(
                 source.where((*at, i)), f"there is no variant '{name}'", did_you_mean(name, ids)
             )
             for i, name in enumerate(pair)
             if every_id_known and name not in ids
         ]
-        if len(pair) == 2 and pair[0] == pair[1]:
+        problems += unknown
+        if unknown or len(pair) != 2:  # the latter is told with the document
+            continue
+        if pair[0] == pair[1]:
             problems.append(Problem(source.where(at), f"'{pair[0]}' twice is no pair"))
         elif frozenset(pair) in seen:
-            what = f"the pair {pair[0]} and {pair[-1]} is excused twice"
+            what = f"the pair {pair[0]} and {pair[1]} is excused twice"
             problems.append(Problem(source.where(at), what))
         seen.add(frozenset(pair))
     return problems

@@ -48,12 +48,15 @@ class Live:
     """A live variant and where its parts are written, for checks that need the eval set.
 
     `variant` is None if anything is wrong with it, which is told; the rest is what could be read.
+    `readable` is never None: what is wrong is left out of it, or empty, so that its plugins can be
+    checked; it leads only to variants that are right, and is not for running.
     `texts` are its templates and expressions, `shots` the examples in its prompt and `training` its
     training set, each with its place. `others` are the variants that it leads to.
     """
 
     id: str
     variant: LiveVariant | None
+    readable: LiveVariant
     texts: tuple[PlacedText, ...]
     shots: ShotsFile | None = None
     training: Path | None = None
@@ -147,16 +150,28 @@ class _Resolution:
         self._check_parts()
         check_secrets(self.spot, self.spot.source.value(self.spot.at))
         sound = len(self.spot.problems) == n_problems and not self.broken
-        places = {key: self.spot.inside(key).where() for key in ("retrieval", "few_shot")}
         return Live(
             id=self.file.id,
             variant=define(variant, self.names) if sound else None,
+            readable=variant,
             texts=tuple(self.texts.placed),
             shots=self.shots,
             training=self.data,
             others=tuple(self.others),
-            where={k: v for k, v in places.items() if getattr(self.file, k) is not None},
+            where=self._places(),
         )
+
+    def _places(self) -> dict[str, str]:
+        """`file:line:column` of parts and conditions, for what is told of them later."""
+        retrieval = self.file.retrieval
+        found = {
+            part: self.spot.inside(part).where()
+            for part in ("retrieval", "few_shot")
+            if getattr(self.file, part) is not None
+        }
+        for key in retrieval.where if retrieval else ():
+            found[f"retrieval.where.{key}"] = self.spot.inside("retrieval", "where", key).where()
+        return found
 
     def _variant(self) -> LiveVariant:
         file, spot, texts = self.file, self.spot, self.texts

@@ -11,10 +11,11 @@ from typing import TypeAlias
 from harness.config.findings import Findings
 from harness.config.live import Live
 from harness.config.live_files import ShotsFile
-from harness.config.live_texts import SCOPES, PlacedText
+from harness.config.live_texts import CONDITION, SCOPES, PlacedText
 from harness.config.readers import read_rows
 from harness.config.suggest import did_you_mean
 from harness.core.example import EvalSet, Example
+from harness.core.factors import USERS, names_word
 from harness.core.values import JsonValue, canonical_json
 from harness.errors import Problem
 
@@ -24,6 +25,10 @@ _PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026"
 _Words: TypeAlias = tuple[str, ...]
 LEAST_WORDS = 4
 """Shorter texts are found only where they stand alone."""
+_LOOPS = {
+    "passages": "{% for passage in passages %}[{{ passage.id }}] {{ passage.text }}{% endfor %}",
+    "shots": "{% for shot in shots %}{{ shot.input }} -> {{ shot.output }}{% endfor %}",
+}
 _BLOCK = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 
 
@@ -66,7 +71,7 @@ def _unknown_names(text: PlacedText, fields: Collection[str]) -> Iterator[Proble
 
 
 def _unknown(text: PlacedText, name: str, known: Collection[str]) -> Problem:
-    where = text.place(_line_of(name, text))
+    where = text.place(_index_of(name, text))
     if name in _GOLD:
         what = f"'{name}' belongs to the examples' answers, which no system may see"
         return Problem(where, what, f"known here: {', '.join(known)}")
@@ -76,24 +81,58 @@ def _unknown(text: PlacedText, name: str, known: Collection[str]) -> Problem:
     return Problem(where, f"no example's input has the field '{name}'", did_you_mean(name, known))
 
 
-def _line_of(name: str, text: PlacedText) -> int:
-    """The line of the first use of a name in a template, from 1."""
+def _index_of(name: str, text: PlacedText) -> int:
+    """Where in a template a name is used first."""
     word = re.compile(rf"\b{re.escape(name)}\b")
     for block in _BLOCK.finditer(text.text):
         found = word.search(block[0])
         if found:
-            return text.text.count("\n", 0, block.start() + found.start()) + 1
-    return 1
+            return block.start() + found.start()
+    return 0
 
 
 def _unused(live: Live) -> Iterator[Problem]:
     """Passages or examples that are fetched and reach no prompt."""
-    for part, name in (("retrieval", "passages"), ("few_shot", "shots")):
-        word = re.compile(rf"\b{name}\b")
-        prompts = [text for text in live.texts if text.scope in {"prompt", "draft"}]
-        if part in live.where and not any(word.search(text.text) for text in prompts):
+    prompts = [text.text for text in live.texts if text.scope in {"prompt", "draft"}]
+    for part, name in USERS.items():
+        if part in live.where and not any(names_word(text, name) for text in prompts):
             what = f"{part} is given, but no template of the prompt uses `{name}`"
-            yield Problem(live.where[part], what)
+            yield Problem(live.where[part], what, f"in the template: {_LOOPS[name]}")
+
+
+def query_warnings(live: Live, evalset: EvalSet) -> list[str]:
+    """Variants whose queries hold a text that was meant for a condition: a tenant, a right.
+
+    A default query is made of all texts of the input, those that `retrieval.where` uses among them.
+
+    Args:
+        live: the variant; those that it leads to are looked at too.
+        evalset: the set that it is to be judged on.
+    """
+    from harness.templating.template import field_names, names_of
+
+    texts = {
+        field
+        for example in evalset.examples
+        if isinstance(example.input, dict)
+        for field, value in example.input.items()
+        if isinstance(value, str)
+    }
+    warnings = []
+    for variant in live.all():
+        retrieval = variant.readable.retrieval
+        if retrieval is None or retrieval.query or retrieval.rewrite or len(texts) < 2:
+            continue
+        conditions = [text.text for text in variant.texts if text.scope == CONDITION]
+        used = set().union(*(names_of(t) | field_names(t, "input") for t in conditions)) & texts
+        if used:
+            named = " and ".join(sorted(used))
+            warnings.append(
+                f"{variant.where['retrieval']}: the query is made of all texts of the input, "
+                f"{named} among them, which retrieval.where uses; give query: query.j2 with the "
+                "texts to look for"
+            )
+    return warnings
 
 
 def leak_problems(live: Live, evalset: EvalSet) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_TEXT_BYTES = 1_000_000
 MAX_SHOTS_BYTES = 20_000_000
 """Of a file of examples for prompts."""
 
+_MAX_QUOTED = 80
+_QUOTED = re.compile(r"'(\w+)'|`(\w+)`")
 _SHOT_KEYS = ("input", "output")
 
 
@@ -67,8 +70,28 @@ def read_template(spot: Spot, text: str) -> tuple[Path, Template] | None:
         return None
     path, content = found
     wrong = check_template(content)
-    spot.problems.extend(Problem(f"{shown(path)}:{line}:1", what) for line, what in wrong)
+    lines = content.split("\n")
+    for number, what in wrong:
+        line = lines[number - 1] if number <= len(lines) else ""
+        where = f"{shown(path)}:{number}:{_column(line, what)}"
+        spot.problems.append(Problem(where, f"{what}, in {quoted(line)}"))
     return None if wrong else (path, Template(path.name, content))
+
+
+def quoted(line: str) -> str:
+    """A line of a template for a message: bounded."""
+    text = " ".join(line.split())
+    return f'"{text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}..."}"'
+
+
+def _column(line: str, what: str) -> int:
+    """The column, from 1, of the word or the tag that a message is about, if it can be only one."""
+    words = [word for pair in _QUOTED.findall(what) for word in pair if word]
+    for pattern in (*(rf"\b{re.escape(word)}\b" for word in reversed(words)), r"\{[{%]"):
+        found = [match.start() for match in re.finditer(pattern, line)]
+        if len(found) == 1:
+            return found[0] + 1
+    return 1
 
 
 def read_schema(spot: Spot, given: JsonValue) -> tuple[str, Mapping[str, JsonValue]] | None:

@@ -56,8 +56,23 @@ class Params(FileModel):
     """Further keys of the request's body, sent as they are."""
 
 
+_PROMPT_HINT = "user: FILE.j2, the template of the prompt; system: FILE.j2 for the system prompt"
+_CALL_HINTS = {
+    "prompt": _PROMPT_HINT,
+    "template": _PROMPT_HINT,
+    "user_template": "user: FILE.j2, the template of the prompt",
+    "system_template": "system: FILE.j2, the template of the system prompt",
+    "max_tokens": "params: {max_output_tokens: ...}",
+    **{name: f"params: {{{name}: ...}}" for name in Params.model_fields},
+    "api_key": "keys come from the environment only: provider: {api_key_env: NAME}",
+    "api_key_env": "provider: {api_key_env: NAME}",
+}
+
+
 class ModelKeys(FileModel):
     """A model and how it is asked."""
+
+    key_hints: ClassVar[dict[str, str]] = _CALL_HINTS
 
     model: ModelId
     """provider/model: openai/..., anthropic/..., litellm/..., http/..., scripted/..."""
@@ -335,7 +350,7 @@ class TrainingCard(FileModel):
 class LiveVariantFile(ModelKeys):
     """A system that harness runs: `variants/<name>/variant.yaml`. Paths start from that folder."""
 
-    key_hints: ClassVar[dict[str, str]] = {
+    key_hints: ClassVar[dict[str, str]] = _CALL_HINTS | {
         "model": "model: provider/model, such as http/NAME; for outputs of a system that ran "
         "elsewhere, recorded: FILE.jsonl",
         "user": "user: FILE.j2, the template of the prompt",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.live_components import component, model_choice
-from harness.config.live_files import read_schema
+from harness.config.live_files import quoted, read_schema
 from harness.config.live_models import (
     CitationsFile,
     ConditionalPolicy,
@@ -19,7 +19,7 @@ from harness.config.live_models import (
     SubtaskFile,
     ToolsFile,
 )
-from harness.config.live_texts import Texts
+from harness.config.live_texts import CONDITION, Texts
 from harness.config.lock import corpus_hash
 from harness.config.paths import PathError
 from harness.config.spot import Spot
@@ -73,9 +73,10 @@ def retrieval_of(file: RetrievalFile, spot: Spot, texts: Texts, corpora: Corpora
     corpus = None
     if file.corpus is not None:
         corpus = corpora.corpus(spot.inside("corpus"), file.corpus, file.chunk.model_dump())
+        corpus = corpus or Corpus(file.corpus, "")  # one is named, and what is wrong is told
     elif "chunk" in file.model_fields_set:
         spot.inside("chunk").tell("chunk is given, but no corpus", "corpus: FOLDER")
-    texts.inline(spot.inside("where"), file.where, "query")
+    texts.inline(spot.inside("where"), file.where, CONDITION)
     query = texts.file(spot.inside("query"), file.query, "query") if file.query else None
     inside = spot.inside("rewrite")
     rewrite = subtask_of(file.rewrite, inside, texts, "rewrite") if file.rewrite else None
@@ -167,5 +168,6 @@ def _citations(file: CitationsFile, spot: Spot) -> Citations:
         try:
             regex.compile(file.pattern)
         except regex.error as error:
-            spot.inside("pattern").tell(f"citations.pattern is no pattern: {error}")
+            pattern = quoted(file.pattern)
+            spot.inside("pattern").tell(f"citations.pattern: {pattern} is no pattern ({error})")
     return Citations(file.field, file.pattern, file.required)

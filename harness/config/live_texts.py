@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.config.live_files import read_template
+from harness.config.live_files import quoted, read_template
 from harness.config.live_models import LiveVariantFile, SubtaskFile
 from harness.config.paths import shown
 from harness.config.source import children
@@ -17,9 +17,13 @@ from harness.core.variant import Prompt, Template
 _PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _PROMPT = ("passages", "shots", "checks")
 
+CONDITION = "condition"
+"""The scope of the texts in `retrieval.where`."""
+
 SCOPES: dict[str, tuple[str, ...]] = {
     "input": (),
     "query": ("checks",),
+    CONDITION: ("checks",),
     "rewrite": ("checks", "query"),
     "compress": ("checks", "query", "passage"),
     "prompt": _PROMPT,
@@ -43,9 +47,12 @@ class PlacedText:
     path: Path | None = None
     expression: bool = False
 
-    def place(self, line: int) -> str:
-        """`file:line:column` of a line of the text, from 1."""
-        return f"{shown(self.path)}:{line}:1" if self.path else self.where
+    def place(self, index: int) -> str:
+        """`file:line:column` of a character of the text; in the YAML, of the whole text."""
+        if self.path is None:
+            return self.where
+        start = self.text.rfind("\n", 0, index) + 1
+        return f"{shown(self.path)}:{self.text.count(chr(10), 0, index) + 1}:{index - start + 1}"
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ class Texts:
         if text is None:
             return None
         for wrong in check_expression(text):
-            spot.tell(f"{spot.name}: {wrong}")
+            spot.tell(f"{spot.name}: {wrong}, in {quoted(text)}")
         self.placed.append(PlacedText(text, scope, spot.where(), expression=True))
         return Template(spot.name, text)
 
@@ -85,7 +92,7 @@ class Texts:
 
         if isinstance(value, str):
             for _, wrong in check_template(value):
-                spot.tell(f"{spot.name}: {wrong}")
+                spot.tell(f"{spot.name}: {wrong}, in {quoted(value)}")
             self.placed.append(PlacedText(value, scope, spot.where()))
         elif isinstance(value, dict):
             for key, item in value.items():

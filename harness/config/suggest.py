@@ -10,17 +10,23 @@ _LISTED = 20
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the nearest of `known`, else listing them all; empty if there are none."""
-    from rapidfuzz import fuzz, process
-
     names = list(dict.fromkeys(known))
-    best = process.extractOne(
-        word, names, scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_CUTOFF
-    )
+    best = nearest(word, names)
     if best is not None:
-        return f"did you mean '{best[0]}'?"
+        return f"did you mean '{best}'?"
     if not names:
         return ""
     return f"known: {listed(names, _LISTED)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The nearest of `known`, if one is near enough."""
+    from rapidfuzz import fuzz, process
+
+    best = process.extractOne(
+        word, list(known), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_CUTOFF
+    )
+    return None if best is None else str(best[0])
 
 
 def listed(names: Iterable[str], limit: int = 10) -> str:

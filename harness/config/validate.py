@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from harness.config.models import KNOWN_NAMES, PATTERN_WORDS
 from harness.config.source import Location, Source, dotted
-from harness.config.suggest import did_you_mean
+from harness.config.suggest import did_you_mean, nearest
 from harness.errors import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -78,7 +78,10 @@ def problems_of(
 
 
 def option_problems(
-    error: ValidationError, model: type[BaseModel], where: Callable[[str], str]
+    error: ValidationError,
+    model: type[BaseModel],
+    where: Callable[[str], str],
+    beside: Iterable[str] = (),
 ) -> list[Problem]:
     """Every problem in `error`, which validating a plugin's options with `model` raised.
 
@@ -86,8 +89,10 @@ def option_problems(
         error: what validating raised.
         model: the plugin's class.
         where: gives the place of an option by its dotted path; the empty path is the whole.
+        beside: keys that may stand beside the plugin's options, for hints.
     """
     problems = []
+    others = tuple(beside)
     for detail in error.errors(include_url=False, include_context=True):
         loc = tuple(part for part in detail["loc"] if not str(part).startswith(("<", "[")))
         path, key = ".".join(map(str, loc)), str(loc[-1]) if loc else ""
@@ -95,7 +100,7 @@ def option_problems(
             hint = _key_hint(model, loc[:-1], key)
             problems.append(Problem(where(path), f"missing key '{key}'", hint))
         elif detail["type"] == "extra_forbidden":
-            hint = _key_hint(model, loc[:-1], key) or did_you_mean(key, _keys(model, loc[:-1]))
+            hint = _unknown_hint(model, loc[:-1], key, others if len(loc) == 1 else ())
             problems.append(Problem(where(path), f"unknown key '{key}'", hint))
         else:
             what = _in_words(detail)
@@ -133,7 +138,7 @@ def _problem(detail: ErrorDetails, source: Source, model: type[BaseModel], at: L
         return Problem(source.where(place), f"missing key '{key}'", _key_hint(model, loc[:-1], key))
     place = _locate(source, at, loc)
     if kind == "extra_forbidden":
-        hint = _key_hint(model, loc[:-1], key) or did_you_mean(key, _keys(model, loc[:-1]))
+        hint = _unknown_hint(model, loc[:-1], key)
         return Problem(source.where(place, key=True), f"unknown key '{key}'", hint)
     what, name = _in_words(detail), dotted(place)
     if kind in {"value_error", "assertion_error"}:
@@ -202,6 +207,19 @@ def _locate(
             if (ends_well, size) > best_rank:
                 best, best_rank = place, (ends_well, size)
     return best
+
+
+def _unknown_hint(
+    model: type[BaseModel], loc: tuple[str | int, ...], key: str, beside: Iterable[str] = ()
+) -> str:
+    """What the model says of an unknown key, or of one spelled much like it; else the nearest."""
+    keys = [*_keys(model, loc), *beside]
+    hints = {word for found in _models_at(model, loc) for word in getattr(found, "key_hints", {})}
+    told = _key_hint(model, loc, key)
+    if told or nearest(key, keys) is not None:
+        return told or did_you_mean(key, keys)
+    word = nearest(key, hints)
+    return (word and _key_hint(model, loc, word)) or did_you_mean(key, keys)
 
 
 def _key_hint(model: type[BaseModel], loc: tuple[str | int, ...], key: str) -> str:

@@ -18,6 +18,13 @@ FORMAT: Literal["harness.comparison/1"] = "harness.comparison/1"
 Finding: TypeAlias = Literal["better", "worse", "no_evidence", "too_few", "not_comparable"]
 Family: TypeAlias = Literal["primary", "exploratory"]
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+OperationQuantity: TypeAlias = Literal[
+    "rejection_rate", "schema_failure_rate", "invalid_rate", "repair_rate", "fallback_rate",
+    "retry_rate", "tool_error_rate",
+]  # fmt: skip
+TokenQuantity: TypeAlias = Literal[
+    "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "reasoning_tokens", "model_calls"
+]
 
 
 class Value(BaseModel):
@@ -182,17 +189,16 @@ class OperationEstimate(Value):
     """How often something happened on the way to a live variant's answers, and what it added.
 
     `quantity` is the share of `n` trials in which validation rejected an output (`rejection_rate`),
-    that ended with a rejected one (`schema_failure_rate`), with a repair, a fallback or a retry.
-    `latency_s` and `cost_usd` are the mean that this added to a trial, over all `n` trials; the
-    `per_affected` ones over the `n_affected` trials. What retries took stands beside the latency
-    of an answer, not in it. Null: unknown; rejections add what repairs and fallbacks do.
+    one did not parse or broke the schema (`schema_failure_rate`), that ended without a valid output
+    (`invalid_rate`), with a repair, a fallback or a retry; of trials that called a tool, the share
+    with a call that failed (`tool_error_rate`). `latency_s` and `cost_usd` are the mean that this
+    added to a trial, over all `n` trials; the `per_affected` ones over the `n_affected` trials.
+    What retries took stands beside the latency of an answer, not in it. Null: unknown, or nothing.
     """
 
     variant: str
     slice: str
-    quantity: Literal[
-        "rejection_rate", "schema_failure_rate", "repair_rate", "fallback_rate", "retry_rate"
-    ]
+    quantity: OperationQuantity
     n: int
     n_affected: int
     rate: Finite
@@ -208,11 +214,44 @@ class OperationEstimate(Value):
     cost_per_affected_usd: Finite | None = None
 
 
+class ToolEstimate(Value):
+    """All calls of one tool in a variant's trials; `error_kinds` counts those that failed.
+
+    Beyond the most called tools, the others are one entry: a model may call what there is not.
+    """
+
+    variant: str
+    tool: str
+    n_calls: int
+    n_errors: int
+    error_kinds: dict[str, int] = {}
+    p50_s: Finite
+    p95_s: Finite
+
+
+class RouteEstimate(Value):
+    """Where a variant's own router sent its trials, and what those took. Null is unknown.
+
+    `to` is a variant, `self` for trials that stayed, `answer` for a fixed answer; `rule` the one
+    rule that led there, null where several or none did. `p50_s` is over the trials of `path`.
+    """
+
+    variant: str
+    to: str
+    rule: str | None = None
+    n: int
+    share: Finite
+    ci_low: Finite | None
+    ci_high: Finite | None
+    path: Literal["cold", "warm", "cached", "recorded"] | None = None
+    p50_s: Finite | None = None
+    mean_usd: Finite | None = None
+
+
 class StageEstimate(Value):
-    """One stage of a live variant: its time per trial, over the `n` trials that have it.
+    """One stage of a live variant: its time and cost per trial, over the `n` that have it.
 
     `time_share` is the stage's part of the time that all stages of all trials of the path took.
-    `mean_usd` is per trial that has the stage.
     """
 
     variant: str
@@ -233,7 +272,7 @@ class TokenEstimate(Value):
     """Tokens, and calls of models, that one trial of a variant takes on average."""
 
     variant: str
-    quantity: Literal["prompt_tokens", "cached_prompt_tokens", "completion_tokens", "model_calls"]
+    quantity: TokenQuantity
     n: int
     mean: Finite
     ci_low: Finite | None
@@ -352,6 +391,8 @@ class Comparison(Value):
     classes: tuple[ClassEstimate, ...] = ()
     confusion: tuple[ConfusionCell, ...] = ()
     operations: tuple[OperationEstimate, ...] = ()
+    tools: tuple[ToolEstimate, ...] = ()
+    routes: tuple[RouteEstimate, ...] = ()
     stages: tuple[StageEstimate, ...] = ()
     first_token: tuple[LatencyEstimate, ...] = ()
     tokens: tuple[TokenEstimate, ...] = ()

@@ -23,6 +23,9 @@ _HASH = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]+$")
 _MAX_VALUE = 80
 _MAX_PART = 120
 
+USERS: dict[str, str] = {"retrieval": "passages", "few_shot": "shots"}
+"""Parts that have an effect only through a template that names a variable, and that variable."""
+
 _NAMED_HASH = re.compile(r".*\b(sha256:[0-9a-f]{12})", re.DOTALL)
 _HASH_DIGITS = 12
 
@@ -30,6 +33,11 @@ _HASH_DIGITS = 12
 def named_hash(name: str, sha256: str) -> str:
     """`user.j2 sha256:ab12cd34ef56`."""
     return f"{name} sha256:{sha256[:_HASH_DIGITS]}"
+
+
+def names_word(text: str, word: str) -> bool:
+    """Whether a template names a variable."""
+    return re.search(rf"\b{re.escape(word)}\b", text) is not None
 
 
 def content_of(value: JsonValue) -> JsonValue:
@@ -90,7 +98,16 @@ def part_text(part: str, factors: Mapping[str, JsonValue]) -> str:
         inner = name.removeprefix(f"{part}.")
         text = short(value)
         words.append(text if inner in _MAIN or name == part else f"{inner} {text}")
-    return _cut(", ".join(words), _MAX_PART)
+    return _whole_words(words, _MAX_PART)
+
+
+def _whole_words(words: Sequence[str], limit: int) -> str:
+    """The words that there is room for, with commas; `...` in place of the others."""
+    text, n = ", ".join(words), len(words)
+    while len(text) > limit and n > 1:
+        n -= 1
+        text = ", ".join((*words[:n], "..."))
+    return _cut(text, limit)
 
 
 def short(value: JsonValue, limit: int = _MAX_VALUE) -> str:
@@ -104,4 +121,8 @@ def short(value: JsonValue, limit: int = _MAX_VALUE) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 3]
+    space = kept.rfind(" ")
+    return f"{kept[:space] if space > limit // 2 else kept}..."

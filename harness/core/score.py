@@ -152,21 +152,39 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """All calls of one tool in the trials of one variant, by its place on the first axis.
+
+    `latency_s` is of shape (calls,); `errors` counts the calls that failed, by kind.
+    """
+
+    variant: int
+    tool: str
+    latency_s: FloatArray
+    errors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class OperationsTable:
     """What live trials did on the way, in arrays of shape (variants, examples, repeats).
 
     `traced` tells which trials are live; the events are False elsewhere. `checked`: an output was
-    validated. `rejected`: one did not pass. `invalid`: the last one did not, and nothing answered
-    in its place. The amounts are NaN where unknown, and where there is no live trial;
+    validated. `rejected`: one did not pass. `schema_failed`: one did not parse or broke the schema.
+    `invalid`: the trial ended without an output. `tool_called`, `tool_failed`: any tool was, or any
+    call of one did. The amounts are NaN where unknown, and where there is no live trial;
     `repair_s`, `fallback_s` and `retry_wait_s` are 0 where there was none. `retry_wait_s` stands
     beside a trial's latency, the other times are part of it. `stage_s` and `stage_usd` are NaN
-    where a trial has no step of the stage, `model_calls` counts calls that used tokens.
+    where a trial has no step of the stage, `model_calls` counts calls that used tokens. `route` is
+    the place in `routes` (target and rule) of what the variant's own router decided, -1 for none.
     """
 
     traced: BoolArray
     checked: BoolArray
     rejected: BoolArray
+    schema_failed: BoolArray
     invalid: BoolArray
+    tool_called: BoolArray
+    tool_failed: BoolArray
     repaired: BoolArray
     fallback: BoolArray
     retried: BoolArray
@@ -179,9 +197,13 @@ class OperationsTable:
     prompt_tokens: FloatArray
     cached_prompt_tokens: FloatArray
     completion_tokens: FloatArray
+    reasoning_tokens: FloatArray
     model_calls: FloatArray
     stage_s: Mapping[Stage, FloatArray]
     stage_usd: Mapping[Stage, FloatArray]
+    route: IntArray
+    routes: tuple[tuple[str, str | None], ...] = ()
+    tools: tuple[ToolCalls, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def check_experiment(config: Path) -> Check:
         discordant_share=DISCORDANT_SHARE,
         warnings=(
             *ready.warnings,
+            *ready.setup.warnings,
             *evalset_warnings(evalset),
             *_warnings(ready),
             *in_corpora,

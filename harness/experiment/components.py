@@ -20,7 +20,8 @@ from harness.registry import Kind, build, load_function
 class Components:
     """Every plugin by `Component.key`, retrievers by `Retrieval.key`, functions by their name.
 
-    `retrievals` and `tools` say what the retriever or toolbox of a key was built for.
+    `retrievals` says what the retriever of a key was built for, `built` what any plugin was, by its
+    kind and key.
     """
 
     providers: dict[str, Provider] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Components:
     retrievals: dict[str, Retrieval] = field(default_factory=dict)
     rerankers: dict[str, Reranker] = field(default_factory=dict)
     toolboxes: dict[str, Toolbox] = field(default_factory=dict)
-    tools: dict[str, Component] = field(default_factory=dict)
+    built: dict[tuple[Kind, str], Component] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def of(self, variants: Iterable[LiveVariant]) -> Components:
@@ -54,8 +55,7 @@ class Components:
         """Keep what a plugin was built for."""
         if use.retrieval is not None:
             self.retrievals[use.key] = use.retrieval
-        if use.kind == "tool":
-            self.tools[use.key] = use.component
+        self.built.setdefault((use.kind, use.key), use.component)
 
     def identity(self, variant: LiveVariant) -> dict[str, JsonValue]:
         """What tells apart two routes to the model of `variant`: factors `sdk.*` and `base_url`."""

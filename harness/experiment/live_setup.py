@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config.evalset import Examined
 from harness.config.experiment import Draft
-from harness.config.live_checks import input_fields, leak_problems, template_problems
+from harness.config.live import Live
+from harness.config.live_checks import (
+    input_fields,
+    leak_problems,
+    query_warnings,
+    template_problems,
+)
 from harness.config.prices import load_prices
 from harness.config.variant import Entry, RecordedVariant
 from harness.core.experiment import Excuse, VariantFacts
@@ -16,9 +22,11 @@ from harness.core.prices import PriceBook
 from harness.core.values import JsonValue, fingerprint
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
+from harness.experiment.arms import hashed, live_arm
 from harness.experiment.components import Components, build_components
-from harness.planning.factors import Arm, Confounded, check
+from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
+from harness.plugins.metadata_filter import filter_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class LiveSetup:
 
     `arms` are all variants by their factors. `excused` are pairs that differ in more than the
     declared factors, with the reason why that was accepted; `ladder` says which variants would
-    have to be added for each step to change one thing.
+    have to be added for each step to change one thing; `warnings` say what will disappoint.
     """
 
     components: Components = field(default_factory=Components)
@@ -35,13 +43,14 @@ class LiveSetup:
     arms: tuple[Arm, ...] = ()
     excused: tuple[tuple[Confounded, str], ...] = ()
     ladder: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def variant_facts(self, variant: LiveVariant) -> VariantFacts:
         """What is known of a live variant; its fingerprint covers every plugin's identity."""
         (factors,) = (arm.factors for arm in self.arms if arm.id == variant.id)
         plugins = [self.components.facts(inner) for inner in variant.variants()]
-        defined = {"definition": variant.fingerprint, "factors": dict(factors), "plugins": plugins}
-        return VariantFacts(variant.id, fingerprint(defined), dict(factors), variant.label)
+        defined = fingerprint({"factors": hashed(factors), "plugins": plugins})
+        return VariantFacts(variant.id, defined, dict(factors), variant.label)
 
 
 def set_up(
@@ -58,11 +67,11 @@ def set_up(
     live = [entry for entry in draft.entries if entry.live is not None]
     run = [entry for entry in live if chosen is None or entry.id in chosen]
     _check_texts(run, found, problems)
-    components = build_components(_variants(live), _allowed_hosts(draft), problems)
+    components = build_components(_readable(live), _allowed_hosts(draft), problems)
     prices = PriceBook()
     if live:
         prices = load_prices(draft.source.folder, problems)
-        problems += _refused_requests(_variants(run), components)
+        problems += _refused_requests(_readable(run), components)
     if any(entry.variant is None for entry in draft.entries):
         return LiveSetup(components, prices)
     arms = tuple(_arm(entry, components) for entry in draft.entries if _is_known(entry, components))
@@ -73,22 +82,45 @@ def set_up(
     problems += _confounded(told.confounded, draft.entries)
     problems += _needless(draft, told.needless)
     steps = ladder(arms, str(draft.source.data.get("baseline")), factors) if live else ()
-    return LiveSetup(components, prices, arms, told.excused, tuple(map(str, steps)))
+    warnings = (*_query_warnings(run, found), *(remarks(arms, factors) if live else ()))
+    return LiveSetup(components, prices, arms, told.excused, tuple(map(str, steps)), warnings)
 
 
-def _variants(entries: Iterable[Entry]) -> list[LiveVariant]:
-    return [entry.variant for entry in entries if isinstance(entry.variant, LiveVariant)]
+def _readable(entries: Iterable[Entry]) -> list[LiveVariant]:
+    """The variants, and of one with mistakes what could be read, for all of them to be told."""
+    found: list[LiveVariant] = []
+    for live in (entry.live for entry in entries if entry.live is not None):
+        found += [live.variant] if live.variant else [one.readable for one in live.all()]
+    return found
+
+
+def _query_warnings(entries: Iterable[Entry], found: Examined) -> tuple[str, ...]:
+    if found.evalset is None:
+        return ()
+    lives = [entry.live for entry in entries if entry.live is not None]
+    told = [text for live in lives for text in query_warnings(live, found.evalset)]
+    return tuple(dict.fromkeys(told))
 
 
 def _check_texts(entries: Iterable[Entry], found: Examined, problems: list[Problem]) -> None:
-    """Names in templates that no example has, and examples that stand in prompts."""
+    """Names in templates that no example has, examples in prompts, and wrong conditions."""
+    lives = [entry.live for entry in entries if entry.live is not None]
+    problems += [problem for live in lives for problem in _wrong_conditions(live)]
     if found.evalset is None:
         return
     fields = input_fields(found.evalset)
-    for entry in entries:
-        if entry.live is not None:
-            problems += template_problems(entry.live, fields)
-            problems += leak_problems(entry.live, found.evalset)
+    for live in lives:
+        problems += template_problems(live, fields)
+        problems += leak_problems(live, found.evalset)
+
+
+def _wrong_conditions(live: Live) -> Iterator[Problem]:
+    """Conditions on the documents' metadata that no retriever can hold."""
+    for variant in live.all():
+        retrieval = variant.readable.retrieval
+        for key, condition in retrieval.where.items() if retrieval else ():
+            for what in filter_problems({key: condition}):
+                yield Problem(variant.where[f"retrieval.where.{key}"], what)
 
 
 def _refused_requests(variants: Iterable[LiveVariant], components: Components) -> list[Problem]:
@@ -122,7 +154,7 @@ def _arm(entry: Entry, components: Components) -> Arm:
     if isinstance(variant, RecordedVariant):
         return Arm(variant.id, variant.facts, recorded=True)
     assert variant is not None  # noqa: S101  told by the caller
-    return Arm(variant.id, {**variant.definition, **components.identity(variant)})
+    return live_arm(variant, components)
 
 
 def _is_known(entry: Entry, components: Components) -> bool:

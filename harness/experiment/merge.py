@@ -247,7 +247,35 @@ def _warnings(runs: Sequence[RunData]) -> tuple[str, ...]:
         for run in runs[1:]
         if run.manifest["analysis"] != first.manifest["analysis"]
     ]
+    own += [text for run in runs[1:] for text in _other_conditions(first, run)]
     return tuple(dict.fromkeys(own))
+
+
+def _other_conditions(first: RunData, run: RunData) -> Iterator[str]:
+    """Why latencies or costs of two live runs differ though the systems may be the same."""
+    one, other = first.manifest, run.manifest
+    if "execution" not in one or "execution" not in other:
+        return
+    yield (
+        f"runs {first.run_id} and {run.run_id} did not run at the same time: their latencies may "
+        "differ for what a service had to do then"
+    )
+    loads = [manifest["execution"]["concurrency"] for manifest in (one, other)]
+    if loads[0] != loads[1]:
+        yield (
+            f"runs {first.run_id} and {run.run_id} had {loads[0]} and {loads[1]} trials at once: "
+            "their latencies are of different loads"
+        )
+    if one["prices"]["used"] != other["prices"]["used"] and _prices_differ(one, other):
+        yield (
+            f"runs {first.run_id} and {run.run_id} were billed at different prices of the same "
+            "model: their costs differ for that too"
+        )
+
+
+def _prices_differ(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue]) -> bool:
+    left, right = one["prices"]["used"], other["prices"]["used"]
+    return any(left[model] != right[model] for model in left.keys() & right.keys())
 
 
 def _manifest(

@@ -32,6 +32,7 @@ async def opened_parts(
 
     problems: list[Problem] = []
     await open_retrievers(used, problems)
+    await _load(used, problems)
     tools = await _open_tools(used, problems)
     problems += _wrong_tools(variants, tools)
     if problems:
@@ -50,11 +51,23 @@ async def opened_parts(
     )
 
 
+async def _load(used: Components, problems: list[Problem]) -> None:
+    """Have the clients of models and rerankers imported, and local weights read."""
+    for kind in ("provider", "reranker"):
+        for key, plugin in used.table(kind).items():
+            component = used.built[kind, key]
+            try:
+                await plugin.open()
+            except ServiceError as error:
+                what = f"{component.use} cannot be used: {error.message}"
+                problems.append(Problem(component.where(), what))
+
+
 async def _open_tools(used: Components, problems: list[Problem]) -> dict[str, tuple[ToolSpec, ...]]:
     """The tools of every toolbox that could be opened, by its key."""
     tools = {}
     for key, toolbox in used.toolboxes.items():
-        component = used.tools[key]
+        component = used.built["tool", key]
         try:
             tools[key] = tuple(await toolbox.open())
         except ServiceError as error:

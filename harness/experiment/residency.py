@@ -13,9 +13,8 @@ from harness.errors import Problem
 
 _ADDRESSES = frozenset({"base_url", "host"})
 """Where an identity names an address, its own or that of a plugin within it (an embedder's)."""
-_OWN = "default"
-"""What stands there for the address that a vendor's client has of its own."""
-_VENDORS = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}
+_UNKNOWN = ""
+"""Stands for the address that a client was not told, and chooses by itself."""
 
 
 def residency_problems(
@@ -36,8 +35,8 @@ def residency_problems(
     hint = f"allowed are: {listed(allowed)}" if allowed else "no host is allowed"
     problems = []
     for address in dict.fromkeys(_addresses(identity)):
-        host = _VENDORS.get(component.use) if address == _OWN else _host(address)
-        if host is None:
+        host = _host(address)
+        if host == _UNKNOWN:
             what = f"{component.use} chooses the host that it sends data to, and some are forbidden"
             problems.append(Problem(component.where(), what, "name the address: base_url"))
         elif not any(fnmatchcase(host, pattern) for pattern in patterns):
@@ -53,6 +52,8 @@ def _addresses(value: JsonValue) -> Iterator[str]:
     for key, item in value.items():
         if key in _ADDRESSES and isinstance(item, str) and item:
             yield item
+        elif key == "base_url" and item is None and "sdk" in value:
+            yield _UNKNOWN
         else:
             yield from _addresses(item)
 

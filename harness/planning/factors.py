@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
+from itertools import combinations, takewhile, zip_longest
 
 from harness.core.experiment import Excuse
-from harness.core.factors import PARTS, content_of, part_text, short
+from harness.core.factors import PARTS, content_of, names_word, part_text, short
 from harness.core.values import JsonValue, as_text, canonical_json
 
 _ABSENT = "none"
@@ -24,22 +24,44 @@ _OF_MODEL = ("base_url", "provider", "sdk", "training")
 _MODELS = re.compile(r"(?:|.*\.)model")
 
 
+_MAX_LINE = 60
+_BEFORE = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A variant by its factors. Of a `recorded` one these are what its author states."""
+    """A variant by its factors. Of a `recorded` one these are what its author states.
+
+    `texts` are its templates by the names of their factors, which hold only the hashes.
+    """
 
     id: str
     factors: Mapping[str, JsonValue]
     recorded: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self, part: str, word: str) -> bool:
+        """Whether a template of the top-level factor `part` names the variable `word`."""
+        texts = (text for name, text in self.texts.items() if name.partition(".")[0] == part)
+        return any(names_word(text, word) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A factor in which two variants differ, and both values for a reader, long ones shortened."""
+    """A factor in which two variants differ, and both values for a reader, long ones shortened.
+
+    `detail` is the first line in which two templates differ.
+    """
 
     field: str
     left: str
     right: str
+    detail: str = ""
+
+    @property
+    def values(self) -> str:
+        """Both values in one line."""
+        return f"{self.left} / {self.right}{self.detail and f' ({self.detail})'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +76,7 @@ class Confounded:
     def what(self) -> str:
         """The sentence: who, in what, and both values."""
         fields = " AND ".join(one.field for one in self.differences)
-        values = "; ".join(f"{one.field}: {one.left} / {one.right}" for one in self.differences)
+        values = "; ".join(f"{one.field}: {one.values}" for one in self.differences)
         if len(self.differences) == 1:
             values = values.removeprefix(f"{fields}: ")
         return f"confounded: {self.left} and {self.right} differ in {fields} ({values})"
@@ -127,6 +149,30 @@ def undeclared(left: Arm, right: Arm, factors: Iterable[str]) -> tuple[Differenc
     return tuple(_grouped(outside, left, right))
 
 
+def remarks(arms: Sequence[Arm], factors: Iterable[str]) -> tuple[str, ...]:
+    """What is allowed and shows nothing: variants that are the same, factors that never vary.
+
+    Of variants that are all recorded nothing is said: there is more to them than is stated.
+    """
+    if len(arms) < 2 or all(arm.recorded for arm in arms):
+        return ()
+    pairs = [(left, right, leaves(left, right)) for left, right in combinations(arms, 2)]
+    same = [
+        f"variants {left.id} and {right.id} do not differ in any factor"
+        for left, right, found in pairs
+        if not found and not left.recorded and not right.recorded
+    ]
+    varying = {name for *_, found in pairs for leaf in found for name in (leaf.name, leaf.part)}
+    names = {name for arm in arms for name in arm.factors}
+    varying |= {n for n in names if any(not _same_fact(left, right, n) for left, right, _ in pairs)}
+    still = [
+        f"the factor {factor} is declared, but no two variants differ in it"
+        for factor in factors
+        if not any(_covers(factor, name) for name in varying)
+    ]
+    return (*same, *still)
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One value that differs: its dotted name, and the top-level factor that it belongs to."""
@@ -183,6 +229,10 @@ def _same(left: JsonValue, right: JsonValue) -> bool:
     return canonical_json(content_of(left)) == canonical_json(content_of(right))
 
 
+def _same_fact(left: Arm, right: Arm, name: str) -> bool:
+    return _same(left.factors.get(name), right.factors.get(name))
+
+
 def _silent(a: Mapping[str, JsonValue], b: Mapping[str, JsonValue]) -> list[str]:
     """The parts that say nothing because they describe different models."""
     return [
@@ -236,12 +286,42 @@ def _grouped(found: Iterable[Leaf], left: Arm, right: Arm) -> Iterator[Differenc
     for leaf in found:
         whole = leaf.part in PARTS and one_kind and not left.recorded
         whole = whole and has_part(left.factors, leaf.part) != has_part(right.factors, leaf.part)
-        field = leaf.part if whole else leaf.name
-        if field in told:
+        name = leaf.part if whole else leaf.name
+        if name in told:
             continue
-        told.add(field)
+        told.add(name)
         shown = _part if whole else _value
-        yield Difference(field, shown(left, field), shown(right, field))
+        detail = "" if whole else _first_line(left.texts.get(name), right.texts.get(name))
+        yield Difference(name, shown(left, name), shown(right, name), detail)
+
+
+def _first_line(left: str | None, right: str | None) -> str:
+    """The first line in which two texts differ."""
+    if left is None or right is None:
+        return ""
+    lines = zip_longest(left.splitlines(), right.splitlines())
+    for number, (mine, other) in enumerate(lines, start=1):
+        if mine != other:
+            start = _n_alike(mine or "", other or "")
+            shown = f"{_quoted(mine, start)} / {_quoted(other, start)}"
+            return f"first difference in line {number}: {shown}"
+    return ""
+
+
+def _n_alike(left: str, right: str) -> int:
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    )
+
+
+def _quoted(line: str | None, start: int) -> str:
+    """A line around the character from which on it differs."""
+    if line is None:
+        return "no such line"
+    begin = max(0, start - _BEFORE) if start > _MAX_LINE - _BEFORE else 0
+    cut = line[begin : begin + _MAX_LINE]
+    ends = "..." if begin + _MAX_LINE < len(line) else ""
+    return f'"{"..." if begin else ""}{cut}{ends}"'
 
 
 def _value(arm: Arm, name: str) -> str:

@@ -21,6 +21,9 @@ _PASSED = (
     "PYTHONPATH",
 )  # fmt: skip
 _REAP_S = 5.0
+_DRAIN_S = 1.0
+_KEPT_BYTES = 4_000
+_KEPT_LINES = 3
 
 EnvNames: TypeAlias = Annotated[tuple[EnvName, ...], Field(max_length=100)]
 """An option that lists environment variables to hand on."""
@@ -65,17 +68,47 @@ def without_secrets(text: str, names: Sequence[str]) -> str:
     return text
 
 
+class LastLines:
+    """The last lines that a child wrote, in bounded space; it writes on as if all were read."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        """Read to the end."""
+        self._kept = b""
+        while part := await stream.read(_KEPT_BYTES):
+            kept = self._kept + part
+            # a line that is cut may have lost the half of a secret by which it would be known
+            self._kept = (
+                kept if len(kept) <= _KEPT_BYTES else kept[-_KEPT_BYTES:].partition(b"\n")[2]
+            )
+
+    def lines(self) -> list[str]:
+        """The last few that are not blank, the last one last."""
+        lines = self._kept.decode("utf-8", "replace").splitlines()
+        return [line.strip() for line in lines if line.strip()][-_KEPT_LINES:]
+
+
 class LineProcess:
     """A child in a session of its own, so that it and its children can be ended together."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, errors: asyncio.Task[None] | None = None
+    ) -> None:
         self._process = process
+        self._errors = errors
 
     @classmethod
     async def start(
-        cls, argv: Sequence[str], *, env: Mapping[str, str], max_line_bytes: int
+        cls,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        max_line_bytes: int,
+        errors: LastLines | None = None,
     ) -> LineProcess:
-        """Start a program. What it writes to its standard error is dropped.
+        """Start a program. What it writes to its standard error goes to `errors`, or nowhere.
 
         Raises:
             OSError: if it cannot be started.
@@ -84,12 +117,14 @@ class LineProcess:
             *argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE if errors else asyncio.subprocess.DEVNULL,
             env=dict(env),
             limit=max_line_bytes,
             start_new_session=True,
         )
-        return cls(process)
+        if errors is None or process.stderr is None:
+            return cls(process)
+        return cls(process, asyncio.create_task(errors.read(process.stderr)))
 
     async def send(self, line: bytes) -> None:
         """Write a line.
@@ -131,6 +166,10 @@ class LineProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(_REAP_S):
                 await self._process.wait()
+        if self._errors:  # what is in the pipe still is read: it says why the child ended
+            await asyncio.wait([self._errors], timeout=_DRAIN_S)
+            self._errors.cancel()
+            await asyncio.wait([self._errors])
         # One that left the session may still hold our pipe: then only the transport can let go.
         transport: Any = getattr(self._process, "_transport", None)
         if transport is not None:

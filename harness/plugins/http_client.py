@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,6 +80,12 @@ class JsonClient:
         self._max_bytes = max_bytes
         self._secret = secret
         self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Import what is needed, so that no call has to. Nothing is sent; no call needs it."""
+        await asyncio.to_thread(import_module, "aiohttp")
+        if self._session is None:
+            self._open()
 
     async def post(self, path: str, body: JsonValue, *, timeout_s: float) -> JsonReply:
         """POST `body` and read the JSON that comes back.

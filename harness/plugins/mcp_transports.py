@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness.plugins.child_process import LineProcess
+from harness.plugins.child_process import LastLines, LineProcess
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,8 +26,10 @@ logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 
 @asynccontextmanager
-async def stdio(argv: Sequence[str], env: Mapping[str, str]) -> AsyncGenerator[TransportStreams]:
-    """A server as a child process that speaks in lines.
+async def stdio(
+    argv: Sequence[str], env: Mapping[str, str], errors: LastLines
+) -> AsyncGenerator[TransportStreams]:
+    """A server as a child process that speaks in lines; `errors` gets its standard error.
 
     Raises:
         OSError: if the command cannot be started.
@@ -35,7 +37,9 @@ async def stdio(argv: Sequence[str], env: Mapping[str, str]) -> AsyncGenerator[T
     import anyio
     from mcp.shared.message import SessionMessage
 
-    process = await LineProcess.start(argv, env=env, max_line_bytes=MAX_MESSAGE_BYTES)
+    process = await LineProcess.start(
+        argv, env=env, max_line_bytes=MAX_MESSAGE_BYTES, errors=errors
+    )
     to_session, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_session = anyio.create_memory_object_stream[SessionMessage](0)
     try:

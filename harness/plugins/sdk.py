@@ -29,6 +29,8 @@ MAX_BYTES = 10_000_000
 DRAIN_S = 0.2
 """How long the end of a finished stream is waited for, so that the connection can be used again."""
 
+_PORTS = {"http": ":80", "https": ":443"}
+
 
 async def attempt(
     timeout_s: float,
@@ -61,6 +63,13 @@ async def attempt(
         told = explain(error)
     told.latency_s = perf_counter() - started
     raise without_key(told, key) from None  # what is behind it may hold the key
+
+
+async def warm_up() -> None:
+    """Import what the SDKs' HTTP libraries import at their first request."""
+    import anyio
+
+    await anyio.sleep(0)
 
 
 async def read_json(response: Any) -> JsonValue:
@@ -163,9 +172,16 @@ def sdk_version(name: str) -> str:
         return f"{name} (not installed)"
 
 
-def host_of(base_url: str | None) -> str:
-    """Host and port of an address: what may be shown of it; `default` for the vendor's own."""
-    return urlsplit(base_url).netloc.rpartition("@")[2] if base_url else "default"
+def address_of(base_url: str) -> str:
+    """Scheme, host, port and path of an address, in one spelling: what may be shown of it.
+
+    The port that its scheme has anyway is left out, and so are credentials, a query and a slash at
+    the end. Two addresses of one endpoint are the same.
+    """
+    parts = urlsplit(base_url)
+    scheme = parts.scheme.lower()
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_PORTS.get(scheme, "/"))
+    return f"{scheme}://{host}{parts.path.rstrip('/')}"
 
 
 def _without_error(value: JsonValue) -> JsonValue:

@@ -85,6 +85,40 @@ def signature_of(source: str, name: str) -> Signature:
     return Signature(" ".join(doc.partition("\n\n")[0].split()), parameters)
 
 
+def may_have(source: str, name: str) -> bool:
+    """Whether a module may have something of that name, by its source.
+
+    That is if it is written or imported there, or if only running it would tell.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return True  # importing it tells what is wrong
+    return any(name in _bound(node) or _is_untold(node) for node in nodes)
+
+
+_UNTOLD = {"*", "__getattr__", "exec", "globals", "locals", "setattr", "vars"}
+
+
+def _is_untold(node: ast.AST) -> bool:
+    """Whether a module may get names by this that do not stand in its source."""
+    return not _UNTOLD.isdisjoint(_bound(node)) or (
+        isinstance(node, ast.Name) and node.id in _UNTOLD
+    )
+
+
+def _bound(node: ast.AST) -> set[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Name(id=name, ctx=ast.Store()):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {(alias.asname or alias.name).partition(".")[0] for alias in names}
+        case _:
+            return set()
+
+
 def _required(takes: ast.arguments) -> list[str]:
     positional = takes.args[: len(takes.args) - len(takes.defaults)]
     named = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -95,6 +95,10 @@ class ToolsModel(BaseModel):
         default=0.0, description="What a call costs, whether it succeeds or not."
     )
 
+    def problems(self) -> Sequence[str]:
+        """Nothing is known to be in the way before it is opened."""
+        return ()
+
     def result(self, text: str, error: str | None = None) -> ToolResult:
         """The result of a call that was made; a text that is too long is an error."""
         if len(text) > MAX_RESULT_CHARS:
@@ -112,6 +116,11 @@ class OneToolModel(ToolsModel, ABC):
     @abstractmethod
     def spec(self) -> ToolSpec:
         """The tool as a model sees it."""
+
+    @property
+    def names(self) -> Sequence[str] | None:
+        """The tool's name."""
+        return (self.spec.name,)
 
     def refusal(self, name: str, arguments: Mapping[str, JsonValue]) -> ToolResult | None:
         """The result of a call that is not made, as the name or the arguments are wrong."""

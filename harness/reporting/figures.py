@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.core.comparison import (
     Comparison,
     ConfoundedPair,
     CostEstimate,
+    Family,
     Finding,
     LatencyEstimate,
     MetricSummary,
@@ -33,6 +35,7 @@ class Figures:
         self._scores = {(s.variant, s.metric, s.slice): s for s in comparison.scores}
         self._pairs = {(p.candidate, p.baseline, p.metric, p.slice): p for p in comparison.pairs}
         self._cost = {(c.variant, c.slice): c for c in comparison.cost}
+        self._tested = Counter(p.family for p in comparison.pairs if p.p_value is not None)
         self._confounded = {
             frozenset((c.candidate, c.baseline)): _confounded(c) for c in comparison.confounded
         }
@@ -92,6 +95,10 @@ class Figures:
     def primary_pairs(self) -> Iterator[PairEstimate]:
         """The confirmatory family, in the comparison's order."""
         return (pair for pair in self.comparison.pairs if pair.family == "primary")
+
+    def n_tested(self, family: Family) -> int:
+        """How many figures the p-values of a family are corrected for."""
+        return self._tested[family]
 
     def cost(self, variant: str, slice_id: str = ALL) -> CostEstimate | None:
         """A variant's cost, or None."""

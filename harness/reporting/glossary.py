@@ -48,7 +48,8 @@ TERMS: tuple[Term, ...] = (
         "finding",
         "Finding (▲ ▼ △ ▽)",
         "▲ better and ▼ worse: certain, after correcting for the number of figures looked at. "
-        "△ and ▽: the data lean this way, but it could be chance (no evidence). … too few: "
+        "△ and ▽: the data lean this way, but it could be chance (no evidence), or would be "
+        "certain only if no other figure had been looked at (not certain). … too few: "
         "there are not enough examples to say anything. ✕: the figures cannot be compared.",
     ),
     Term(
@@ -141,7 +142,8 @@ TERMS: tuple[Term, ...] = (
         "factors",
         "What differs",
         "The declared properties of each variant. If two variants differ in more than one, a "
-        "difference in quality is due to all of them together.",
+        "difference in quality is due to all of them together. What owning a variant takes (hours "
+        "to change it, say) is what its file states; it is shown and never compared.",
     ),
     Term(
         "confounded",
@@ -160,13 +162,28 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         "operation",
-        "Rejected, schema failure, repaired, fell back, retried",
+        "Rejected, schema failure, repaired, fell back, retried, tool error",
         "Rejected: an output did not pass the variant's checks (JSON, schema, rules, citations). "
-        "Schema failure: in the end none passed, and nothing answered in its place. "
+        "Schema failure: one was no JSON or broke the schema, whatever became of it. No valid "
+        "output: in the end there was none, and nothing answered in its place. "
         "Repaired: the model was shown what was wrong and wrote again. Fell back: another variant "
         "or a fixed answer stood in. Retried: a call failed and was sent again; that time stands "
         "beside the latency, not in it. What each adds is a mean over all requests, and over "
-        "those that it happened to.",
+        "those that it happened to. Tool error: of the requests that called a tool, those in "
+        "which a call failed.",
+    ),
+    Term(
+        "tools",
+        "Calls of tools",
+        "Every call of a tool, by a model or by the system before it asks one. A call fails if "
+        "the tool breaks, takes too long or cannot be reached, or if the model calls a tool that "
+        "is not there or with arguments that it does not take. p50 and p95 are of single calls.",
+    ),
+    Term(
+        "routes",
+        "Routes",
+        "What the variant's router decided for each request: the variant itself, another one, or "
+        "a fixed answer. Latency and cost are those of the whole request.",
     ),
     Term(
         "stages",
@@ -179,7 +196,8 @@ TERMS: tuple[Term, ...] = (
         "tokens",
         "Tokens and tokens saved",
         "How much text models read (prompt; some of it at a lower price from the provider's "
-        "cache) and write (completion) for one request, all calls together. Saved: the "
+        "cache) and write (completion, reasoning included) for one request, all calls together. "
+        "Saved: the "
         "baseline's prompt tokens minus the variant's, example by example, per request and per "
         "call of a model; below zero, the variant needs more.",
     ),

@@ -18,7 +18,6 @@ from harness.core.run import RunData
 from harness.reporting import payload, svg
 from harness.reporting.formats import count
 from harness.reporting.glossary import TERMS
-from harness.reporting.live_view import OPERATIONS
 from harness.reporting.parts import Matrix, Quantity, View
 from harness.reporting.text import visible
 from harness.reporting.view import build_view
@@ -61,7 +60,6 @@ def write(run: RunData, handle: TextIO) -> None:
         policy=_policy(style, script),
         blocks=_blocks(run, view),
         terms=TERMS,
-        operations=tuple(OPERATIONS.values()),
     ):
         handle.write(piece)
 

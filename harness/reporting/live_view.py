@@ -1,34 +1,27 @@
-"""What live variants did on the way: operation, stages, tokens, confounded pairs, as rows."""
+"""What live variants took on the way: stages, tokens, tools, routes, confounded pairs, as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.core.comparison import OperationEstimate, TokenEstimate, TokenSaving
-from harness.core.example import ALL
+from harness.core.comparison import TokenEstimate, TokenSaving
 from harness.core.record import Stage
 from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.formats import Scale
 from harness.reporting.parts import (
     ConfoundedRow,
-    Operation,
-    OperationRow,
     Quantity,
+    RouteRow,
     StageRow,
     TokenRow,
+    ToolRow,
 )
 from harness.reporting.text import one_line
 
-OPERATIONS = {
-    "rejection_rate": "rejected",
-    "schema_failure_rate": "schema failure",
-    "repair_rate": "repaired",
-    "fallback_rate": "fell back",
-    "retry_rate": "retried",
-}
-"""The heads of the table, by quantity."""
+_TARGETS = {"self": "itself", "answer": "a fixed answer"}
+"""Targets of routes that are no other variant."""
 
 
 def confounded_rows(figures: Figures) -> tuple[ConfoundedRow, ...]:
@@ -40,25 +33,6 @@ def confounded_rows(figures: Figures) -> tuple[ConfoundedRow, ...]:
             figures.confounded(pair.candidate, pair.baseline),
         )
         for pair in figures.comparison.confounded
-    )
-
-
-def operation_rows(figures: Figures) -> tuple[OperationRow, ...]:
-    """A row per live variant over all examples; None where nothing of the kind can happen."""
-    found: dict[tuple[str, str], OperationEstimate] = {
-        (entry.variant, entry.quantity): entry
-        for entry in figures.comparison.operations
-        if entry.slice == ALL
-    }
-    live = {variant for variant, _ in found}
-    return tuple(
-        OperationRow(
-            index,
-            one_line(variant),
-            tuple(_operation(found.get((variant, quantity))) for quantity in OPERATIONS),
-        )
-        for index, variant in enumerate(figures.variants)
-        if variant in live
     )
 
 
@@ -106,6 +80,7 @@ def token_rows(figures: Figures) -> tuple[TokenRow, ...]:
             prompt=_amount(tokens.get((variant, "prompt_tokens"))),
             cached=_amount(tokens.get((variant, "cached_prompt_tokens"))),
             completion=_amount(tokens.get((variant, "completion_tokens"))),
+            reasoning=_amount(tokens.get((variant, "reasoning_tokens"))),
             calls=_amount(tokens.get((variant, "model_calls"))),
             saved=_saved(savings.get((variant, "prompt_tokens_per_trial"))),
             saved_per_call=_saved(savings.get((variant, "prompt_tokens_per_call"))),
@@ -115,6 +90,52 @@ def token_rows(figures: Figures) -> tuple[TokenRow, ...]:
         for index, variant in enumerate(figures.variants)
         if any(name == variant for name, _ in tokens)
     )
+
+
+def tool_rows(figures: Figures) -> tuple[ToolRow, ...]:
+    """A row per variant and tool that was called."""
+    return tuple(
+        ToolRow(
+            index=figures.variants.index(entry.variant),
+            variant=one_line(entry.variant),
+            tool=one_line(entry.tool),
+            calls=formats.count(entry.n_calls),
+            errors=Quantity(
+                formats.share(entry.n_errors / entry.n_calls),
+                value=entry.n_errors / entry.n_calls,
+            ),
+            n_errors=formats.count(entry.n_errors),
+            kinds=_kinds(entry.error_kinds),
+            p50=time_quantity(entry.p50_s, None, None),
+            p95=time_quantity(entry.p95_s, None, None),
+        )
+        for entry in figures.comparison.tools
+    )
+
+
+def route_rows(figures: Figures) -> tuple[RouteRow, ...]:
+    """A row per variant with a router and target that trials were sent to."""
+    routes = figures.comparison.routes
+    routed = {v: sum(entry.n for entry in routes if entry.variant == v) for v in figures.variants}
+    return tuple(
+        RouteRow(
+            index=figures.variants.index(entry.variant),
+            variant=one_line(entry.variant),
+            to=_TARGETS.get(entry.to, one_line(entry.to)),
+            rule=one_line(entry.rule or ""),
+            n=f"{formats.count(entry.n)} of {formats.count(routed[entry.variant])}",
+            share=share_quantity(entry.share, entry.ci_low, entry.ci_high),
+            p50=time_quantity(entry.p50_s, None, None),
+            cost=Quantity(formats.dollars(entry.mean_usd), value=entry.mean_usd),
+        )
+        for entry in routes
+    )
+
+
+def share_quantity(value: float, low: float | None, high: float | None) -> Quantity:
+    """A share in percent with its interval."""
+    interval = Scale(is_share=True).interval(low, high) or formats.NO_INTERVAL
+    return Quantity(formats.share(value), interval, value, low, high)
 
 
 def time_quantity(value: float | None, low: float | None, high: float | None) -> Quantity:
@@ -130,6 +151,12 @@ def _steady(time: Quantity) -> Quantity:
     return replace(time, interval="") if alone else time
 
 
+def _kinds(errors: Mapping[str, int]) -> str:
+    """`timeout 20, raised 4`, the most frequent first."""
+    ordered = sorted(errors.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{one_line(kind, 40)} {formats.count(n)}" for kind, n in ordered)
+
+
 def _time_share(share: float | None) -> str:
     return "under 0.1%" if share is not None and 0 < share < 0.0005 else formats.share(share)
 
@@ -140,39 +167,6 @@ def _order(row: StageRow) -> int:
 
 def _stage_cell(row: StageRow | None) -> str:
     return "-" if row is None else f"{row.p50.text} / {row.p95.text} ({row.share.text})"
-
-
-def _operation(entry: OperationEstimate | None) -> Operation | None:
-    if entry is None:
-        return None
-    interval = Scale(is_share=True).interval(entry.ci_low, entry.ci_high)
-    rate = Quantity(
-        formats.share(entry.rate),
-        interval or formats.NO_INTERVAL,
-        entry.rate,
-        entry.ci_low,
-        entry.ci_high,
-    )
-    n = f"{formats.count(entry.n_affected)} of {formats.count(entry.n)}"
-    return Operation(entry.quantity, OPERATIONS[entry.quantity], rate, n, _added(entry))
-
-
-def _added(entry: OperationEstimate) -> str:
-    """What it added: `120 ms and $0.0001 per request, 1.2 s and $0.001 where it happened`."""
-    if not entry.n_affected or entry.quantity in ("rejection_rate", "schema_failure_rate"):
-        return ""
-    has_cost = entry.quantity != "retry_rate"
-    mean = _both(entry.latency_s, entry.cost_usd, has_cost=has_cost)
-    each = _both(entry.latency_per_affected_s, entry.cost_per_affected_usd, has_cost=has_cost)
-    adds = "adds" if has_cost else "beside the latency"
-    return f"{adds} {mean} per request, {each} where it happened"
-
-
-def _both(latency_s: float | None, cost_usd: float | None, *, has_cost: bool) -> str:
-    time = "an unknown time" if latency_s is None else formats.seconds(latency_s)
-    if not has_cost:
-        return time
-    return f"{time} and {'an unknown cost' if cost_usd is None else formats.dollars(cost_usd)}"
 
 
 def _amount(entry: TokenEstimate | None) -> Quantity:

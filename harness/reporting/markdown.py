@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.run import RunData
-from harness.reporting.live_view import OPERATIONS, stage_table
+from harness.reporting.live_view import stage_table
 from harness.reporting.parts import FactorRow, Operation, PairRow, VariantRow, View
 from harness.reporting.sentences import CONFOUNDED, Headline
 from harness.reporting.text import markdown
@@ -20,6 +20,8 @@ _MAX_REGRESSIONS = 8
 _MAX_VARIANTS = 5
 _MAX_REMARKS = 4
 _MAX_FACTORS = 6
+_MAX_TOOLS = 6
+_MAX_ROUTES = 6
 _MAX_LINES = 59
 
 
@@ -158,7 +160,13 @@ def _live(view: View, room: int) -> tuple[list[str], list[str]]:
         factors = [f"What differs: {names}; {held} factors are held constant.", ""]
     room -= len(factors)
     lines: list[str] = []
-    for section in (_operation_lines(view), _token_lines(view), _stage_lines(view)):
+    for section in (
+        _operation_lines(view),
+        _route_lines(view),
+        _token_lines(view),
+        _stage_lines(view),
+        _tool_lines(view),
+    ):
         if len(section) <= room - len(lines):
             lines += section
     return factors, lines
@@ -168,13 +176,16 @@ def _factor_lines(view: View, varied: Sequence[FactorRow], held: int) -> list[st
     if not view.factors:
         return []
     lines = [f"#### What differs ({held} further factors are held constant)"]
-    if varied:
+    if varied or view.owning:
         lines += [_row("factor", *(_text(row.id) for row in view.variants[:_MAX_VARIANTS]))]
         lines += [_row(*["---"] * (1 + min(len(view.variants), _MAX_VARIANTS)))]
     for row in varied[:_MAX_FACTORS]:
         values = zip(row.values[:_MAX_VARIANTS], row.differs, strict=False)
         shown = [f"**{_text(v, 60)}**" if is_other else _text(v, 60) for v, is_other in values]
         lines.append(_row(_text(row.name), *shown))
+    for row in view.owning[:_MAX_FACTORS]:
+        stated = [_text(value, 60) for value in row.values[:_MAX_VARIANTS]]
+        lines.append(_row(f"owning it: {_text(row.name)}", *stated))
     if len(varied) > _MAX_FACTORS:
         lines += ["", f"… and {len(varied) - _MAX_FACTORS} more in the report."]
     return [*lines, ""]
@@ -183,17 +194,53 @@ def _factor_lines(view: View, varied: Sequence[FactorRow], held: int) -> list[st
 def _operation_lines(view: View) -> list[str]:
     if not view.operations:
         return []
-    lines = ["#### Operation", _row("variant", *OPERATIONS.values())]
-    lines.append(_row(*["---"] * (1 + len(OPERATIONS))))
+    lines = ["#### Operation", _row("variant", *view.operation_heads)]
+    lines.append(_row(*["---"] * (1 + len(view.operation_heads))))
     for row in view.operations[:_MAX_VARIANTS]:
-        cells = [_operation(cell) if cell else "not checked" for cell in row.cells]
-        lines.append(_row(_text(row.variant), *cells))
+        lines.append(_row(_text(row.variant), *map(_operation, row.cells)))
     return [*lines, ""]
 
 
 def _operation(cell: Operation) -> str:
+    if not cell.rate.interval:
+        return cell.rate.text
     added = cell.added.replace("$", "USD ")
     return f"{cell.rate.text} ({cell.rate.interval}){added and f'; {added}'}"
+
+
+def _tool_lines(view: View) -> list[str]:
+    if not view.tools:
+        return []
+    lines = [
+        "#### Calls of tools",
+        _row("variant", "tool", "calls", "failed", "p50 / p95"),
+        _row(*["---"] * 5),
+    ]
+    for row in view.tools[:_MAX_TOOLS]:
+        failed = f"{row.n_errors} ({_text(row.kinds)})" if row.kinds else row.n_errors
+        times = f"{row.p50.text} / {row.p95.text}"
+        lines.append(_row(_text(row.variant), _text(row.tool), row.calls, failed, times))
+    if len(view.tools) > _MAX_TOOLS:
+        lines += ["", f"… and {len(view.tools) - _MAX_TOOLS} more in the report."]
+    return [*lines, ""]
+
+
+def _route_lines(view: View) -> list[str]:
+    if not view.routes:
+        return []
+    lines = [
+        "#### Routes",
+        _row("variant", "to", "rule", "share", "p50", "mean cost"),
+        _row(*["---"] * 6),
+    ]
+    for row in view.routes[:_MAX_ROUTES]:
+        share = f"{row.share.text} ({row.share.interval})"
+        cost = row.cost.text.replace("$", "USD ")
+        rule = _text(row.rule) or "-"
+        lines.append(_row(_text(row.variant), _text(row.to), rule, share, row.p50.text, cost))
+    if len(view.routes) > _MAX_ROUTES:
+        lines += ["", f"… and {len(view.routes) - _MAX_ROUTES} more in the report."]
+    return [*lines, ""]
 
 
 def _token_lines(view: View) -> list[str]:

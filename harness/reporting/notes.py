@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from harness.core.comparison import PairEstimate, ScoreEstimate, VariantSummary
 from harness.core.example import ALL
+from harness.core.score import ScoreTable
 from harness.reporting import formats
 from harness.reporting.figures import Figures
 from harness.reporting.sentences import why_undefined
 from harness.reporting.text import one_line
 
 
-def notes(figures: Figures) -> Iterator[str]:
+def notes(figures: Figures, scores: ScoreTable) -> Iterator[str]:
     """What failed outside, what is unknown, and where there is too little for a finding."""
     lost = [v for v in figures.comparison.variants if v.n_infrastructure_failures]
     if lost:
@@ -25,7 +28,7 @@ def notes(figures: Figures) -> Iterator[str]:
             f"Trials that failed outside the system: {listed}. They are left out; an example with "
             "no other trial is left out on both sides of a comparison."
         )
-    yield from _too_few(figures)
+    yield from _too_few(figures, scores)
     yield from _undefined(figures)
     for what, known in (
         ("Cost", [v for v in figures.variants if _mean_cost(figures, v) is not None]),
@@ -33,8 +36,10 @@ def notes(figures: Figures) -> Iterator[str]:
     ):
         missing = [one_line(v) for v in figures.variants if v not in known]
         if not known:
-            no_price = figures.is_live and what == "Cost"
-            why = "a price or a usage is missing" if no_price else "the records carry none"
+            why = "the records carry none"
+            if figures.is_live:
+                why = "a price or a usage is missing"
+                why = why if what == "Cost" else "no call of a live variant was answered"
             yield f"{what} is unknown for every variant: {why}."
         elif missing:
             yield f"{what} is unknown for {', '.join(missing)}."
@@ -43,14 +48,21 @@ def notes(figures: Figures) -> Iterator[str]:
         yield f"Failures by kind: {'; '.join(kinds)}."
 
 
-def _too_few(figures: Figures) -> Iterator[str]:
+def _too_few(figures: Figures, scores: ScoreTable) -> Iterator[str]:
     """Where there are too few independent examples: in all, or in slices of what has enough."""
     least = figures.comparison.settings.min_examples
-    few = {
-        (pair.metric, pair.slice)
+    pairs = [
+        pair
         for pair in figures.comparison.pairs
         if pair.finding == "too_few" and pair.n_units < least
+    ]
+    without = _without_scores(figures, scores)
+    few = {
+        (pair.metric, pair.slice)
+        for pair in pairs
+        if not without.keys() & {(v, pair.metric) for v in (pair.candidate, pair.baseline)}
     }
+    yield from _why_without(without)
     in_all = [metric for metric in figures.metric_ids if (metric, ALL) in few]
     if in_all:
         yield (
@@ -64,6 +76,44 @@ def _too_few(figures: Figures) -> Iterator[str]:
             f"{formats.plural(len(slices), 'slice')} {verb} fewer than {least} independent "
             "examples on some metric: too few for a finding there."
         )
+
+
+def _without_scores(figures: Figures, scores: ScoreTable) -> dict[tuple[str, str], str]:
+    """Variants without any score on a metric that others have scores on, and the usual reason."""
+    entries = [entry for entry in figures.comparison.scores if entry.slice == ALL]
+    having = {entry.metric for entry in entries if entry.n}
+    return {
+        (entry.variant, entry.metric): why
+        for entry in entries
+        if not entry.n and entry.metric in having
+        if (why := _usual_reason(scores, entry.variant, entry.metric))
+    }
+
+
+def _usual_reason(scores: ScoreTable, variant: str, metric_id: str) -> str:
+    """Why most of a variant's trials have no score, where that is told."""
+    for column in scores.metrics:
+        if column.metric.id == metric_id and variant in scores.variants:
+            codes = column.reason[scores.variants.index(variant)]
+            counts = np.bincount(codes.ravel(), minlength=len(column.reasons) + 1)[1:]
+            counts[[not why.applicable for why in column.reasons]] = 0
+            if counts.any():
+                return one_line(column.reasons[int(np.argmax(counts))].reason)
+    return ""
+
+
+def _why_without(without: dict[tuple[str, str], str]) -> Iterator[str]:
+    """A line per reason: `a has no figure for recall, ...: the variant does not retrieve.`."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for (variant, metric), why in without.items():
+        metrics.setdefault((variant, why), []).append(metric)
+    variants: dict[tuple[str, str], list[str]] = {}
+    for (variant, why), of_it in metrics.items():
+        variants.setdefault((_listed(of_it), why), []).append(variant)
+    for (listed, why), having_none in variants.items():
+        has, it = ("has", "it") if len(having_none) == 1 else ("have", "them")
+        said = f"{_listed(having_none)} {has} no figure for {listed}, nor has any pair with {it}"
+        yield f"{said}: {why}."
 
 
 def _undefined(figures: Figures) -> Iterator[str]:

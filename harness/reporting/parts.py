@@ -222,7 +222,10 @@ class ConfoundedRow:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How often something happened to a variant's trials; `added` says what that took."""
+    """How often something happened to a variant's trials; `added` says what that took.
+
+    Where it cannot happen or is not known, the rate's text says so and `n` is empty.
+    """
 
     quantity: str
     name: str
@@ -237,7 +240,36 @@ class OperationRow:
 
     index: int
     variant: str
-    cells: tuple[Operation | None, ...]
+    cells: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """One tool that a variant's trials called; `kinds` says what failed calls failed of."""
+
+    index: int
+    variant: str
+    tool: str
+    calls: str
+    errors: Quantity
+    n_errors: str
+    kinds: str
+    p50: Quantity
+    p95: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """One target that a variant's router sent trials to."""
+
+    index: int
+    variant: str
+    to: str
+    rule: str
+    n: str
+    share: Quantity
+    p50: Quantity
+    cost: Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +297,7 @@ class TokenRow:
     prompt: Quantity
     cached: Quantity
     completion: Quantity
+    reasoning: Quantity
     calls: Quantity
     saved: Quantity
     saved_per_call: Quantity
@@ -297,8 +330,13 @@ class View:
     classes: tuple[Classes, ...]
     is_live: bool
     factors: tuple[FactorRow, ...]
+    differing: str
+    owning: tuple[FactorRow, ...]
     confounded: tuple[ConfoundedRow, ...]
+    operation_heads: tuple[str, ...]
     operations: tuple[OperationRow, ...]
+    tools: tuple[ToolRow, ...]
+    routes: tuple[RouteRow, ...]
     stages: tuple[StageRow, ...]
     tokens: tuple[TokenRow, ...]
     commands: tuple[str, ...]

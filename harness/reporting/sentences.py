@@ -66,7 +66,14 @@ def mark(pair: PairEstimate, gain: float | None) -> Mark:
     if certain is not None:
         return certain
     symbol = "○" if not gain else "△" if gain > 0 else "▽"
-    return Mark(symbol, "no evidence", "unsure")
+    return Mark(symbol, "not certain" if leaves_out_zero(pair) else "no evidence", "unsure")
+
+
+def leaves_out_zero(pair: PairEstimate) -> bool:
+    """Whether the pair's interval alone would call the difference certain."""
+    if pair.ci_low is None or pair.ci_high is None:
+        return False
+    return pair.ci_low > 0 or pair.ci_high < 0
 
 
 def why_undefined(figure: PairEstimate | ScoreEstimate) -> str:
@@ -101,8 +108,18 @@ def _pair_said(pair: PairEstimate, figures: Figures, subject: str) -> str:
     if pair.finding == "too_few":
         return said + _because(_too_few(pair, figures.comparison.settings.min_examples))
     if pair.finding == "no_evidence":
-        return f"{said}: no evidence of a difference{_would_settle(pair)}"
+        return f"{said}: {_not_certain(pair, figures)}{_would_settle(pair)}"
     return said
+
+
+def _not_certain(pair: PairEstimate, figures: Figures) -> str:
+    """Why a difference is no finding; an interval that leaves out 0 must not go without a word."""
+    if pair.p_adjusted is None or not leaves_out_zero(pair):
+        return "no evidence of a difference"
+    n, p = figures.n_tested(pair.family), formats.p_value(pair.p_adjusted)
+    if n < 2:
+        return f"not certain ({p})"
+    return f"not certain after correction for {formats.count(n)} figures ({p})"
 
 
 def conclude(figures: Figures) -> Headline:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _HEIGHT = 20
 _PLOT = (520, 220)
 _LEFT, _BOTTOM = 56, 30
+_LINE, _CHARACTER = 14, 7
+"""Room for a label's line and for one of its characters, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -
     base = height - _BOTTOM
     parts = [f'<line class="grid" x1="{left}" x2="{width}" y1="{base}" y2="{base}"/>']
     texts: list[str] = []
+    taken = [
+        (left + right.at(x.value) - 6, left + right.at(x.value) + 6, base - up.at(y.value) + 4)
+        for _, _, x, y in points
+        if x.value is not None and y.value is not None
+    ]
     ticks_x: list[float] = []
     ticks_y: list[float] = []
     for index, name, x, y in points:
@@ -112,7 +119,10 @@ def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -
             f"v{index % 8}", cx, [base - up.at(b) for b in (y.low, y.high) if b is not None], cy
         )
         away = -9 if cx > width * 0.7 else 9
-        texts.append(_label(cx + away, cy + 4, name, "end" if away < 0 else "start"))
+        y_name = _free(
+            taken, cx + away, len(name) * (_CHARACTER if away > 0 else -_CHARACTER), cy + 4
+        )
+        texts.append(_label(cx + away, y_name, name, "end" if away < 0 else "start"))
         if all(abs(cx - other) > 58 for other in ticks_x):
             texts.append(_label(cx, height - 10, x.text, "middle", "tick"))
             ticks_x.append(cx)
@@ -120,6 +130,19 @@ def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -
             texts.append(_label(left - 6, cy + 4, y.text, "end", "tick"))
             ticks_y.append(cy)
     return _svg([*parts, *texts], width, height, title, "plot")
+
+
+def _free(taken: list[tuple[float, float, float]], x: float, length: float, y: float) -> float:
+    """The height nearest to `y` at which a label hides nothing; `taken` are (left, right, y)."""
+    left, right = min(x, x + length), max(x, x + length)
+    beside = [other for start, end, other in taken if start < right and left < end]
+    top, bottom = _LINE, _PLOT[1] - _BOTTOM
+    steps = sorted(range(-len(beside) - 1, len(beside) + 2), key=lambda step: (abs(step), -step))
+    heights = [y + step * _LINE for step in steps if top <= y + step * _LINE <= bottom] or [y]
+    free = (h for h in heights if all(abs(h - other) >= _LINE for other in beside))
+    chosen = next(free, heights[0])
+    taken.append((left, right, chosen))
+    return chosen
 
 
 def _point(css: str, cx: float, ends: Sequence[float], cy: float) -> Iterable[str]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from harness.core.run import RunData
 from harness.reporting import terminal_live as live
-from harness.reporting.columns import more, table, wrapped
+from harness.reporting.columns import more, shortened, table, wrapped
 from harness.reporting.parts import PairRow, VariantRow, View
 from harness.reporting.sentences import CONFOUNDED, Headline
 from harness.reporting.view import build_view
 
 _MAX_PAIRS = 20
 _MAX_LOSSES = 8
+_MAX_NAME = 24
+"""Of either side of a pair: both must be told apart from other variants."""
 
 
 def render(run: RunData) -> str:
@@ -119,14 +121,15 @@ def _pairs(view: View) -> list[str]:
     heads = ("primary figure", "candidate - baseline", "difference", "interval", "p", "finding")
     rows = [_pair(pair) for pair in primary[:_MAX_PAIRS]]
     notes = [_note(pair.confounded) for pair in primary[:_MAX_PAIRS]]
-    return table(heads, rows, notes) + more(len(primary) - _MAX_PAIRS)
+    widest = 2 * _MAX_NAME + len(" - ")
+    return table(heads, rows, notes, widest) + more(len(primary) - _MAX_PAIRS)
 
 
 def _pair(pair: PairRow) -> tuple[str, ...]:
     figure = pair.metric if pair.slice == "all" else f"{pair.metric} in {pair.slice}"
     return (
         figure,
-        f"{pair.candidate} - {pair.baseline}",
+        " - ".join(shortened(name, _MAX_NAME) for name in (pair.candidate, pair.baseline)),
         pair.difference.text,
         pair.signed_interval or "-",
         pair.p.removeprefix("p = ").removeprefix("p "),

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.core import factors
 from harness.core.comparison import VariantSummary
 from harness.core.example import ALL
 from harness.core.run import RunData
 from harness.core.values import JsonValue, as_text
 from harness.reporting import formats
+from harness.reporting.factor_view import differing, factor_rows, owning_rows
 from harness.reporting.figures import Figures
 from harness.reporting.gate_view import gate_view
 from harness.reporting.live_view import (
     confounded_rows,
-    operation_rows,
+    route_rows,
     stage_rows,
     time_quantity,
     token_rows,
+    tool_rows,
 )
 from harness.reporting.notes import notes
+from harness.reporting.operation_view import operation_rows
 from harness.reporting.pair_view import Links, pair_row
 from harness.reporting.parts import (
-    FactorRow,
     LatencyRow,
     MetricRow,
     Quantity,
@@ -46,6 +47,8 @@ def build_view(run: RunData) -> View:
     links = Links(run.comparison)
     comparison = run.comparison
     metric = figures.metric_ids[0] if figures.metric_ids else ""
+    factors = tuple(factor_rows(figures))
+    operation_heads, operations = operation_rows(figures)
     return View(
         title=one_line(run.manifest.get("name") or comparison.evalset.name),
         run_id=one_line(comparison.run_id),
@@ -53,7 +56,7 @@ def build_view(run: RunData) -> View:
         headline=conclude(figures),
         gate=gate_view(run.verdict, figures) if run.verdict else None,
         warnings=tuple(one_line(warning, 600) for warning in comparison.warnings),
-        notes=tuple(notes(figures)),
+        notes=tuple(notes(figures, run.scores)),
         confidence=f"{100 * comparison.settings.confidence:g}%",
         baseline=one_line(comparison.baseline),
         metric=f"{one_line(metric)}{_within(figures.comparison.conclusion.slice)}",
@@ -75,9 +78,14 @@ def build_view(run: RunData) -> View:
         latency=tuple(_latency_rows(figures)),
         classes=class_views(comparison),
         is_live=figures.is_live,
-        factors=tuple(_factors(figures)),
+        factors=factors,
+        differing=differing(factors),
+        owning=tuple(owning_rows(run.manifest, figures)),
         confounded=confounded_rows(figures),
-        operations=operation_rows(figures),
+        operation_heads=operation_heads,
+        operations=operations,
+        tools=tool_rows(figures),
+        routes=route_rows(figures),
         stages=stage_rows(figures),
         tokens=token_rows(figures),
         commands=tuple(_commands(run)),
@@ -179,27 +187,6 @@ def _money(value: float | None, low: float | None = None, high: float | None = N
     known = low is not None and high is not None and low != high
     interval = f"{formats.dollars(low)} to {formats.dollars(high)}" if known else ""
     return Quantity(formats.dollars(value), interval, value, low, high)
-
-
-def _factors(figures: Figures) -> Iterator[FactorRow]:
-    """A row per factor, parts that some variant lacks in one; comparison.json has every value.
-
-    A recorded variant may not state a factor; a live one that has no value for it does without.
-    """
-    baseline = figures.comparison.baseline
-    live = {entry.variant for entry in figures.comparison.operations}
-    absent = {v: "none" if v in live else "not stated" for v in figures.variants}
-    for name, by_variant in factors.rows(figures.comparison.factors, figures.variants):
-        usual = by_variant.get(baseline)
-        values = [by_variant.get(variant) for variant in figures.variants]
-        yield FactorRow(
-            name=one_line(name),
-            values=tuple(
-                absent[variant] if value is None else one_line(factors.short(value, 200), 200)
-                for variant, value in zip(figures.variants, values, strict=True)
-            ),
-            differs=tuple(value != usual for value in values),
-        )
 
 
 def _settings(run: RunData) -> tuple[tuple[str, str], ...]:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.core.record import Failure, Record, Stage, Step, Trace
-from harness.core.score import FloatArray, OperationsTable
+from harness.core.score import FloatArray, OperationsTable, ToolCalls
+from harness.core.values import JsonValue, as_text
 
-_EVENTS = ("traced", "checked", "rejected", "invalid", "repaired", "fallback", "retried")
+SELF = "self"
+"""The target of a route that leaves a trial with the variant itself."""
+
+_EVENTS = (
+    "traced",
+    "checked",
+    "rejected",
+    "schema_failed",
+    "invalid",
+    "repaired",
+    "fallback",
+    "retried",
+    "tool_called",
+    "tool_failed",
+)
 _AMOUNTS = (
     "repair_s",
     "repair_usd",
@@ -21,8 +37,12 @@ _AMOUNTS = (
     "prompt_tokens",
     "cached_prompt_tokens",
     "completion_tokens",
+    "reasoning_tokens",
     "model_calls",
 )
+_OF_THE_SCHEMA = ("parse:", "schema:")
+"""How rejections of an output that does not parse or breaks the schema begin."""
+_MAX_NAME = 200
 _Slot = tuple[int, int, int]
 
 
@@ -43,6 +63,8 @@ def operations_table(
     amounts = {name: np.full(shape, np.nan) for name in _AMOUNTS}
     stage_s: dict[Stage, FloatArray] = {}
     stage_usd: dict[Stage, FloatArray] = {}
+    route = np.full(shape, -1, np.int32)
+    routes: dict[tuple[str, str | None], int] = {}
     for record in records:
         slot = variants[record.variant], examples[record.example_id], record.repeat
         for name, amount in _tokens(record):
@@ -54,8 +76,27 @@ def operations_table(
         for name, amount in _amounts(record.trace):
             amounts[name][slot] = _known(amount)
         _add_stages(stage_s, stage_usd, shape, slot, record.trace.steps)
-    columns: dict[str, Any] = {**events, **amounts}
-    return OperationsTable(**columns, stage_s=stage_s, stage_usd=stage_usd)
+        decided = routed(record)
+        if decided is not None:
+            route[slot] = routes.setdefault(decided, len(routes))
+    columns: dict[str, Any] = {**events, **amounts, "route": route, "routes": tuple(routes)}
+    tools = tuple(_tools(variants, records))
+    return OperationsTable(**columns, stage_s=stage_s, stage_usd=stage_usd, tools=tools)
+
+
+def routed(record: Record) -> tuple[str, str | None] | None:
+    """Where the variant's own router sent a trial, and by which rule; None if it did not decide.
+
+    Routers of variants that a trial was handed on to do not count.
+    """
+    steps = record.trace.steps if record.trace else ()
+    for step in steps:
+        if step.stage is Stage.ROUTE and not step.variant and "to" in step.detail:
+            to, rule = step.detail["to"], step.detail.get("rule")
+            own = f":{record.variant}".endswith(f":{to}")  # `harness compare` says `run:variant`
+            stays = to is None or (own and all(other.variant != to for other in steps))
+            return SELF if stays else _name(to), None if rule is None else _name(rule)
+    return None
 
 
 def fallback_steps(trace: Trace) -> tuple[Step, ...]:
@@ -73,12 +114,15 @@ def fallback_steps(trace: Trace) -> tuple[Step, ...]:
 
 def _events(record: Record, trace: Trace) -> Iterable[str]:
     failed = trace.validation == "failed"
-    unanswered = isinstance(record.outcome, Failure) and not record.outcome.infrastructure
+    tools = [step for step in trace.steps if step.stage is Stage.TOOL]
     holds = {
         "traced": True,
         "checked": _told(trace) and trace.validation is not None,
         "rejected": failed or any(_rejects(step) for step in trace.steps),
-        "invalid": failed and unanswered,
+        "schema_failed": any(text.startswith(_OF_THE_SCHEMA) for text in trace.rejections),
+        "invalid": isinstance(record.outcome, Failure) and not record.outcome.infrastructure,
+        "tool_called": bool(tools),
+        "tool_failed": any(step.detail.get("error") is not None for step in tools),
         "repaired": trace.repairs > 0,
         "fallback": trace.fallback_used is not None,
         "retried": trace.attempts > trace.calls,
@@ -114,6 +158,27 @@ def _tokens(record: Record) -> Iterable[tuple[str, float | None]]:
     yield "prompt_tokens", record.usage.prompt_tokens
     yield "cached_prompt_tokens", record.usage.cached_prompt_tokens
     yield "completion_tokens", record.usage.completion_tokens
+    yield "reasoning_tokens", record.usage.reasoning_tokens
+
+
+def _tools(variants: Mapping[str, int], records: Iterable[Record]) -> Iterator[ToolCalls]:
+    """The calls of every variant's every tool, those that the system itself made among them."""
+    found: dict[tuple[int, str], list[Step]] = {}
+    for record in records:
+        for step in record.trace.steps if record.trace else ():
+            if step.stage is Stage.TOOL:
+                key = variants[record.variant], _name(step.detail.get("name"))
+                found.setdefault(key, []).append(step)
+    for (variant, tool), calls in found.items():
+        errors = Counter(
+            _name(call.detail["error"]) for call in calls if call.detail.get("error") is not None
+        )
+        times = np.array([call.latency_s for call in calls])
+        yield ToolCalls(variant, tool, times, dict(errors))
+
+
+def _name(value: JsonValue) -> str:
+    return as_text(value)[:_MAX_NAME]
 
 
 def _cost_usd(steps: Iterable[Step]) -> float | None:

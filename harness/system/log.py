@@ -74,8 +74,10 @@ class TrialLog:
         self.add(Step(stage, start_s, self.now_s() - start_s, detail=detail))
 
     def add(self, step: Step) -> None:
-        """Add a step of the variant that is at work."""
-        self._steps.append(replace(step, variant=self._variant))
+        """Add a step of the variant that is at work, which nothing else was done beside."""
+        self._keep(step)
+        self._queue_s += step.queue_s
+        self._retry_wait_s += step.retry_wait_s
 
     def take(self, ended: Ended[T]) -> T:
         """Add a call that was waited for, and give its value.
@@ -83,9 +85,9 @@ class TrialLog:
         Raises:
             GaveUpError: if the call failed for good.
         """
-        self._add_call(ended)
-        self._queue_s += sum(step.queue_s for step in ended.steps)
-        self._retry_wait_s += sum(step.retry_wait_s for step in ended.steps)
+        self._count_call(ended)
+        for step in ended.steps:
+            self.add(step)
         return ended.result()
 
     def take_together(self, calls: Sequence[Ended[T]], wall_s: float) -> list[T]:
@@ -99,8 +101,10 @@ class TrialLog:
             GaveUpError: the first call's that failed for good.
         """
         for ended in calls:
-            self._add_call(ended)
+            self._count_call(ended)
         steps = [step for ended in calls for step in ended.steps]
+        for step in steps:
+            self._keep(step)
         waited_s = max(0.0, wall_s - max((step.latency_s for step in steps), default=0.0))
         queued_s = min(waited_s, max((step.queue_s for step in steps), default=0.0))
         self._queue_s += queued_s
@@ -151,9 +155,10 @@ class TrialLog:
             block=block,
         )
 
-    def _add_call(self, ended: Ended[T]) -> None:
-        for step in ended.steps:
-            self.add(step)
+    def _keep(self, step: Step) -> None:
+        self._steps.append(replace(step, variant=self._variant))
+
+    def _count_call(self, ended: Ended[T]) -> None:
         self._calls += 1
         self._attempts += ended.steps[-1].attempts
 

@@ -171,7 +171,17 @@ def _note(log: TrialLog, start_s: float, detail: dict[str, JsonValue], result: T
     if result.error is not None:
         detail["error"] = result.error
     took_s = log.now_s() - start_s
-    log.add(Step(Stage.TOOL, start_s, took_s, cost_usd=result.cost_usd, detail=detail))
+    queue_s = min(max(0.0, result.queue_s), took_s)
+    log.add(
+        Step(
+            Stage.TOOL,
+            start_s,
+            took_s - queue_s,
+            cost_usd=result.cost_usd,
+            queue_s=queue_s,
+            detail=detail,
+        )
+    )
 
 
 def _shown(result: ToolResult) -> str:

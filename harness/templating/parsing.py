@@ -79,7 +79,7 @@ def _parse(text: str, limit: int, parse: Callable[[], T]) -> T:
         tree = parse()
     except TemplateSyntaxError as error:
         message = (error.message or "a syntax error").rstrip(".")
-        raise SyntaxFlawError(error.lineno, message) from None
+        raise SyntaxFlawError(error.lineno, f"it cannot be read: {message}") from None
     except RecursionError:
         raise SyntaxFlawError(1, "it nests too deep") from None
     except (ValueError, OverflowError, SyntaxError) as error:  # numbers and escapes

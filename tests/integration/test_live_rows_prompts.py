@@ -100,6 +100,7 @@ def test_v06_v07_v09_all_variants_are_run_and_scored_alike(run: Finished) -> Non
     assert len(manifest["scorers"]) == 8
 
 
+@pytest.mark.usefixtures("run")
 def test_v08_v18_a_task_that_changed_or_an_undeclared_difference_is_refused(
     shop: LiveProject,
 ) -> None:
@@ -215,6 +216,7 @@ def test_v28_v29_the_training_card_is_a_factor(run: Finished) -> None:
     )
 
 
+@pytest.mark.usefixtures("run")
 def test_v25_the_arms_between_a_prompt_and_a_tuned_hybrid_are_proposed(shop: LiveProject) -> None:
     two = "- ../variants/prompt_only\n- ../variants/tuned_rag\n"
     text = (shop.folder / "configs/prompts.yaml").read_text("utf-8")

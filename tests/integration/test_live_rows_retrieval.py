@@ -214,6 +214,7 @@ def test_m19_m20_r18_context_is_measured_apart_from_the_answer(run: Finished) ->
     assert run.figure("rag_fixed", "shown.diffuseness") > 1
 
 
+@pytest.mark.usefixtures("run")
 def test_r07_data_that_may_not_leave_stays(shop: LiveProject) -> None:
     text = (shop.folder / "configs/retrieval.yaml").read_text("utf-8")
     outside = "- {id: away, extends: ../variants/prompt_rag, rerank: {kind: http, base_url: 'https://api.cohere.com/v2'}}"  # fmt: skip # noqa: E501
@@ -224,6 +225,7 @@ def test_r07_data_that_may_not_leave_stays(shop: LiveProject) -> None:
     assert "configs/residency.yaml:" in told
 
 
+@pytest.mark.usefixtures("run")
 def test_r14_documents_about_style_are_told(shop: LiveProject) -> None:
     shop.write("corpus-of-all/tone-of-voice.md", "# Tone of voice\n\nWe are warm.\n")
     shop.write("corpus-of-all/facts.md", "# Facts\n\nThe shop opens at 9 hours.\n")
@@ -243,11 +245,11 @@ def test_r19_a_changed_source_changes_the_next_answer(shop: LiveProject) -> None
     names = "- ../variants/prompt_only\n- ../variants/prompt_rag\n"
     beans = shop.folder / "corpus" / "beans.md"
     old = beans.read_text("utf-8")
-    before = experiment(shop, "before", names)
+    before = experiment(shop, "before", names, options=("--limit", "10"))
     try:
         beans.write_text(old.replace("6 weeks", "9 weeks"), encoding="utf-8")
         shop.harness("freeze", "evalsets/shop")
-        after = experiment(shop, "after", names)
+        after = experiment(shop, "after", names, options=("--limit", "10"))
     finally:
         beans.write_text(old, encoding="utf-8")
         shop.harness("freeze", "evalsets/shop")

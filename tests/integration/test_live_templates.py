@@ -58,11 +58,8 @@ statistics: {resamples: 100}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveProject]:
     with ModelServer(respond=HostileModel().reply) as server:
         project = LiveProject(tmp_path_factory.mktemp("templates"), server.openai_url)
-        rows = [
-            {"id": f"e{i}", "input": {"question": "Where are the beans?"}, "target": "yes"}
-            for i in range(2)
-        ]
-        project.evalset("small", rows)
+        row = {"id": "e", "input": {"question": "Where are the beans?"}, "target": "yes"}
+        project.evalset("small", [row])
         variant(project, "plain", "{{ question }}")
         project.write("corpus/beans.md", "# Beans\n\nOn the shelf.\n")
         yield project

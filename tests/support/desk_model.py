@@ -12,7 +12,7 @@ from typing import Any
 
 from model_server import Asked, Call, Say
 
-PASSAGE = re.compile(r'<passage article="([^"]+)"')
+PASSAGE = re.compile(r'^\{"article": "([^"]+)"', re.MULTILINE)
 NONE = {"article": "none", "answer": "A colleague will take over."}
 SUMMARY = re.compile(r"\[([a-z0-9-]+)\]")
 
@@ -22,7 +22,7 @@ def answer(asked: Asked) -> Say:
     messages: list[dict[str, Any]] = asked.body["messages"]
     user = next(m["content"] for m in reversed(messages) if m["role"] == "user")
     if "word for word" in user:  # compress.j2
-        return Say(user.partition(">")[2].partition("</passage>")[0].strip())
+        return Say(json.loads(user.split("\n")[2]))
     if "at most three sentences" in user:  # summary_user.j2
         found = PASSAGE.search(user)
         return Say(f"It is said in [{found[1]}]." if found else "nothing")

@@ -6,7 +6,7 @@ Three experiments: `retrieval`, `prompts`, `systems`; docs/reference says what t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -312,8 +312,10 @@ def open_shop(folder: Path) -> Iterator[LiveProject]:
         yield project
 
 
-def experiment(project: LiveProject, name: str, variants: str, more: str = "") -> Finished:
+def experiment(
+    project: LiveProject, name: str, variants: str, more: str = "", options: Sequence[str] = ()
+) -> Finished:
     """Write an experiment and run it. `variants` is a YAML list, `more` are further keys."""
     text = f"{dedent(HEAD).format(name=name)}variants:\n{dedent(variants)}{dedent(more)}"
     project.write(f"configs/{name}.yaml", text)
-    return project.run(f"configs/{name}.yaml")
+    return project.run(f"configs/{name}.yaml", *options)

@@ -24,13 +24,14 @@ from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.http_client import key_from
 from harness.plugins.model_params import anthropic_problems
 from harness.plugins.sdk import (
+    address_of,
     attempt,
     errors_of,
     explained,
-    host_of,
     read_events,
     read_json,
     sdk_version,
+    warm_up,
 )
 
 _ADDRESS = "https://api.anthropic.com"
@@ -60,11 +61,11 @@ class Anthropic(BaseModel):
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
-        """The SDK's version, the API's, and the host."""
+        """The SDK's version, the API's, and the address."""
         return {
             "sdk": sdk_version("anthropic"),
             "api_version": self.api_version,
-            "base_url": host_of(self.base_url),
+            "base_url": address_of(self.base_url or _ADDRESS),
         }
 
     def problems(self, request: ModelRequest) -> Sequence[str]:
@@ -73,14 +74,20 @@ class Anthropic(BaseModel):
         told = [f"the environment variable {name} is not set" for name in missing]
         return told + anthropic_problems(request)
 
+    async def open(self) -> None:
+        """Import the SDK, and make its client.
+
+        Raises:
+            ServiceError: if there is no key.
+        """
+        await self._ready(key_from(self.api_key_env))
+
     async def complete(self, request: ModelRequest) -> Completion:
         """One attempt, whole or streamed (see `harness.ports.Provider`)."""
         if request.params.get("max_output_tokens") is None:
             raise ServiceError("bad_request", "Anthropic's API needs max_output_tokens")
         key = key_from(self.api_key_env)
-        if self._client is None:
-            await asyncio.to_thread(import_module, "anthropic")  # a second, in which others go on
-        client = self._client or self._open(key)
+        client = self._client or await self._ready(key)
         import anthropic
 
         async def ask(started: float) -> Completion:
@@ -97,9 +104,14 @@ class Anthropic(BaseModel):
         if client is not None:
             await client.close()
 
-    def _open(self, key: str) -> Any:
+    async def _ready(self, key: str) -> Any:
+        """The client. The SDK takes a second to import, in which others go on."""
+        await asyncio.to_thread(import_module, "anthropic.resources.messages")
+        await warm_up()
         import anthropic
 
+        if self._client is not None:
+            return self._client
         self._client = anthropic.AsyncAnthropic(
             api_key=key,
             base_url=self.base_url or _ADDRESS,

@@ -14,7 +14,7 @@ from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.http_client import JsonClient, bearer, error_in, key_from
 from harness.plugins.model_params import extra_problems
 from harness.plugins.openai_chat import ChunkJoiner, chat_body, malformed, read_answer
-from harness.plugins.sdk import MAX_BYTES
+from harness.plugins.sdk import MAX_BYTES, address_of
 
 PATH = "/chat/completions"
 DONE = "[DONE]"
@@ -44,7 +44,7 @@ class Http(BaseModel):
     @property
     def identity(self) -> Mapping[str, JsonValue]:
         """No SDK and no version: the address is what defines the route."""
-        return {"sdk": "http", "api_version": None, "base_url": self.base_url}
+        return {"sdk": "http", "api_version": None, "base_url": address_of(self.base_url)}
 
     def problems(self, request: ModelRequest) -> Sequence[str]:
         """A missing key, and keys of `extra` that harness sets.
@@ -55,6 +55,14 @@ class Http(BaseModel):
         name = self.api_key_env
         missing = name is not None and not os.environ.get(name, "").strip()
         return [f"the environment variable {name} is not set", *told] if missing else told
+
+    async def open(self) -> None:
+        """Import the HTTP client.
+
+        Raises:
+            ServiceError: if there is no key where one is asked for.
+        """
+        await self._connected().open()
 
     async def complete(self, request: ModelRequest) -> Completion:
         """One request, whole or streamed (see `harness.ports.Provider`)."""

@@ -8,13 +8,11 @@ drop or change by itself is switched off; see docs/reference/providers.md for wh
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from importlib import import_module
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -24,33 +22,19 @@ from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.record import Usage
 from harness.core.values import JsonValue
 from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import error_message, key_from, retry_after_s
+from harness.plugins.http_client import key_from
+from harness.plugins.litellm_library import after_import, before_import, explained, first_line
 from harness.plugins.model_params import extra_problems
 from harness.plugins.openai_chat import ChunkJoiner, chat_body, malformed, read_answer
-from harness.plugins.sdk import attempt, host_of, sdk_version
-from harness.plugins.service_errors import error_kind, readable, service_error
+from harness.plugins.sdk import address_of, attempt, sdk_version
 
-_SETTINGS = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a file
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "true",  # else the first call to Anthropic does
-    "LITELLM_MODE": "PRODUCTION",  # else the import reads a .env of the working folder
-}
 _LIMIT = "max_tokens"
-_ROUTE = re.compile(r"^(?:(?:litellm\.)?\w+: )*(?:\w+(?:Exception|Error) )+- |^(?:litellm\.\w+: )+")
-_ADVICE = re.compile(
-    r"[.:,]? *(?:Handle with|To drop (?:these|unsupported)|Original exception:) .*"
-)
-_NOISE = r"\s*Item '\w+' on TypedDict class '\w+' is using the `ReadOnly` qualifier"
-"""Of the models that it builds at the first stream."""
 _FINISHED = ("received_finish_reason", "intermittent_finish_reason")
 _STEERING = {
     "api_base", "api_key", "api_version", "base_url", "custom_llm_provider", "deployment_id",
     "extra_body", "extra_headers", "extra_query", "model_list", "shared_session", "timeout",
 }  # fmt: skip
 """Arguments of litellm's own, beside those that it lists itself."""
-_NO_CONNECTION = re.compile(
-    r"connection (?:error|reset|refused)|disconnected|cannot connect|not completed", re.IGNORECASE
-)
 
 
 class LiteLLM(BaseModel):
@@ -77,11 +61,11 @@ class LiteLLM(BaseModel):
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
-        """Litellm's version and the host; the route stands in the model's name."""
+        """Litellm's version, and the address where one is given; the name holds the route."""
         return {
             "sdk": sdk_version("litellm"),
             "api_version": self.api_version,
-            "base_url": host_of(self.base_url),
+            "base_url": address_of(self.base_url) if self.base_url else None,
         }
 
     def problems(self, request: ModelRequest) -> Sequence[str]:
@@ -91,19 +75,33 @@ class LiteLLM(BaseModel):
         try:
             model, vendor, _, _ = litellm.get_llm_provider(request.model)
         except litellm.exceptions.BadRequestError as error:
-            return [*told, f"litellm does not know {request.model}: {_first_line(error)}"]
+            return [*told, f"litellm does not know {request.model}: {first_line(error)}"]
         told += extra_problems(request, (*_owned(request), *chat_body(request, _LIMIT)))
         if request.params.get("top_k") is not None:
             told.append("litellm has no top_k: set extra: {top_k: ...} where the vendor takes it")
         return told + _untaken(litellm, request, model, vendor)
 
+    async def open(self) -> None:
+        """Import litellm, which takes seconds, and have it answer itself: that imports the rest."""
+        litellm = await asyncio.to_thread(_imported)
+        await asyncio.to_thread(import_module, "openai.resources.chat.completions")
+        messages = [{"role": "user", "content": "ready?"}]
+        stream = await litellm.acompletion(
+            model="openai/none", messages=messages, mock_response="ready", stream=True
+        )
+        async with aclosing(stream):
+            async for _ in stream:
+                pass
+        self._used = True
+
     async def complete(self, request: ModelRequest) -> Completion:
         """One attempt, whole or streamed (see `harness.ports.Provider`)."""
         key = key_from(self.api_key_env) if self.api_key_env else None
-        litellm = _imported() if self._used else await asyncio.to_thread(_imported)
+        if not self._used:
+            await self.open()
+        litellm = _imported()
         for owned in _owned(request):
             raise ServiceError("bad_request", f"extra: '{owned}' would steer litellm itself")
-        self._used = True
         arguments = {
             **dict(request.params.get("extra") or {}),
             **chat_body(request, _LIMIT),
@@ -120,7 +118,7 @@ class LiteLLM(BaseModel):
             return await _ask(litellm, arguments, started)
 
         def explain(error: Exception) -> ServiceError:
-            return _explained(litellm, error, key)
+            return explained(litellm, error, key)
 
         return await attempt(request.timeout_s, ask, (Exception,), explain, key)
 
@@ -183,7 +181,7 @@ def _untaken(litellm: Any, request: ModelRequest, model: str, vendor: str) -> li
         extra = {k: v for k, v in (request.params.get("extra") or {}).items() if k not in body}
         litellm.utils.get_optional_params(model=model, custom_llm_provider=vendor, **body, **extra)
     except (litellm.exceptions.BadRequestError, ValueError) as error:
-        return [f"{request.model}: {_first_line(error)}"]
+        return [f"{request.model}: {first_line(error)}"]
     return []
 
 
@@ -199,52 +197,7 @@ def _owned(request: ModelRequest) -> list[str]:
 
 
 def _imported() -> Any:
-    """litellm, quiet, without network at import and without retries or dropping of its own."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module=r"litellm(\.|$)")  # its own affairs
-    warnings.filterwarnings("ignore", message=_NOISE, category=UserWarning)
+    before_import()
     import litellm
 
-    litellm.suppress_debug_info = True
-    litellm.telemetry = False
-    litellm.drop_params = False
-    litellm.num_retries = None
-    return litellm
-
-
-def _explained(litellm: Any, error: Exception, key: str | None) -> ServiceError:
-    """What litellm raised; its class says less than its status and its text do."""
-    kinds = litellm.exceptions
-    headers = getattr(error, "litellm_response_headers", None)
-    text = _first_line(error, key)
-    status = getattr(error, "status_code", None)
-    if isinstance(error, kinds.Timeout):
-        return ServiceError("timeout", "the connection timed out")
-    if isinstance(error, kinds.ContextWindowExceededError):
-        return service_error("context_too_long", text, key=key)
-    if isinstance(error, kinds.ContentPolicyViolationError):
-        return service_error("refused", text, key=key)
-    if (
-        not isinstance(status, int)
-        or isinstance(error, kinds.APIConnectionError)
-        or (status >= 500 and headers is None)
-    ):
-        broken = _NO_CONNECTION.search(text)
-        return service_error("connection" if broken else "malformed", text, key=key)
-    body = getattr(error, "body", None)
-    code = body.get("code") if isinstance(body, Mapping) else None
-    return service_error(
-        error_kind(status, code=code, message=text),
-        f"the server answers {status}: {text}",
-        key=key,
-        retry_after_s=retry_after_s(headers or {}),
-    )
-
-
-def _first_line(error: Exception, key: str | None = None) -> str:
-    """What went wrong, without the names of litellm's classes and without its advice."""
-    text = _ROUTE.sub("", str(error).strip().partition("\n")[0])
-    text = _ADVICE.sub("", text)
-    return readable(error_message(text) or type(error).__name__, key)
+    return after_import(litellm)

@@ -23,13 +23,14 @@ from harness.plugins.http_client import key_from
 from harness.plugins.model_params import openai_problems
 from harness.plugins.openai_chat import ChunkJoiner, chat_body, read_answer
 from harness.plugins.sdk import (
+    address_of,
     attempt,
     errors_of,
     explained,
-    host_of,
     read_events,
     read_json,
     sdk_version,
+    warm_up,
 )
 
 _ADDRESS = "https://api.openai.com/v1"
@@ -60,11 +61,11 @@ class OpenAI(BaseModel):
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
-        """The SDK's version and the host; the API has no version of its own."""
+        """The SDK's version and the address; the API has no version of its own."""
         return {
             "sdk": sdk_version("openai"),
             "api_version": None,
-            "base_url": host_of(self.base_url),
+            "base_url": address_of(self.base_url or _ADDRESS),
         }
 
     def problems(self, request: ModelRequest) -> Sequence[str]:
@@ -73,12 +74,18 @@ class OpenAI(BaseModel):
         told = [f"the environment variable {name} is not set" for name in missing]
         return told + openai_problems(request)
 
+    async def open(self) -> None:
+        """Import the SDK, and make its client.
+
+        Raises:
+            ServiceError: if there is no key.
+        """
+        await self._ready(key_from(self.api_key_env))
+
     async def complete(self, request: ModelRequest) -> Completion:
         """One attempt, whole or streamed (see `harness.ports.Provider`)."""
         key = key_from(self.api_key_env)
-        if self._client is None:
-            await asyncio.to_thread(import_module, "openai")  # a second, in which others go on
-        client = self._client or self._open(key)
+        client = self._client or await self._ready(key)
         import openai
 
         async def ask(started: float) -> Completion:
@@ -95,9 +102,14 @@ class OpenAI(BaseModel):
         if client is not None:
             await client.close()
 
-    def _open(self, key: str) -> Any:
+    async def _ready(self, key: str) -> Any:
+        """The client. The SDK takes a second to import, in which others go on."""
+        await asyncio.to_thread(import_module, "openai.resources.chat.completions")
+        await warm_up()
         import openai
 
+        if self._client is not None:
+            return self._client
         self._client = openai.AsyncOpenAI(
             api_key=key,
             base_url=self.base_url or _ADDRESS,

@@ -171,6 +171,9 @@ class Scripted(BaseModel):
         """Takes all that a request may hold, for it is there to try variants."""
         return ()
 
+    async def open(self) -> None:
+        """Nothing is to be made ready."""
+
     async def complete(self, request: ModelRequest) -> Completion:
         """The answer of the first rule that applies.
 

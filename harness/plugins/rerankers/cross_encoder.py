@@ -48,6 +48,14 @@ class CrossEncoder(BaseModel):
         """The model's name, the hash of its files, and how long texts may be."""
         return self._model.identity
 
+    async def open(self) -> None:
+        """Read the model, and have it rank once.
+
+        Raises:
+            ServiceError: as `rerank` does.
+        """
+        await self.rerank("ready", [Passage("ready", "ready", None)], 1)
+
     async def rerank(self, query: str, passages: Sequence[Passage], limit: int) -> Ranking:
         """The passages of the highest logits. Computed on one thread beside the event loop.
 

@@ -46,6 +46,14 @@ class Http(BaseModel):
         """The service's address and its model."""
         return {"base_url": self.base_url, "model": self.model}
 
+    async def open(self) -> None:
+        """Import the HTTP client.
+
+        Raises:
+            ServiceError: if there is no key where one is asked for.
+        """
+        await self._connected().open()
+
     async def rerank(self, query: str, passages: Sequence[Passage], limit: int) -> Ranking:
         """The passages of the highest scores.
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -16,20 +13,10 @@ from harness.core.options import Number
 from harness.core.passage import Passage, Ranking
 from harness.core.values import JsonValue
 from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import error_message, key_from, retry_after_s
+from harness.plugins.http_client import key_from
+from harness.plugins.litellm_library import after_import, before_import, explained
 from harness.plugins.reranking import best, index_scores
-from harness.plugins.sdk import host_of, sdk_version
-from harness.plugins.service_errors import error_kind, service_error
-
-_SETTINGS = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a file
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "true",
-    "LITELLM_MODE": "PRODUCTION",  # else the import reads a .env of the working folder
-}
-_ROUTE = re.compile(r"^(?:litellm\.\w+: )*(?:\w+Exception - )*")
-_NO_CONNECTION = re.compile(
-    r"connection (?:error|reset|refused)|disconnected|cannot connect|not completed", re.IGNORECASE
-)
+from harness.plugins.sdk import address_of, sdk_version
 
 
 class LiteLLM(BaseModel):
@@ -59,12 +46,17 @@ class LiteLLM(BaseModel):
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
-        """Litellm's version, the model, and the host; `default` for the vendor's own."""
+        """Litellm's version, the model, and the address where one is given."""
         return {
             "sdk": sdk_version("litellm"),
             "model": self.model,
-            "base_url": host_of(self.base_url),
+            "base_url": address_of(self.base_url) if self.base_url else None,
         }
+
+    async def open(self) -> None:
+        """Import litellm, which takes seconds; others go on meanwhile."""
+        await asyncio.to_thread(_imported)
+        self._used = True
 
     async def rerank(self, query: str, passages: Sequence[Passage], limit: int) -> Ranking:
         """The passages of the highest scores.
@@ -75,8 +67,9 @@ class LiteLLM(BaseModel):
         if not passages:
             return Ranking(())
         key = key_from(self.api_key_env) if self.api_key_env else None
-        litellm = await asyncio.to_thread(_imported)  # seconds, once, of a trial that is cold
-        self._used = True
+        if not self._used:
+            await self.open()
+        litellm = _imported()
         try:
             async with asyncio.timeout(self.timeout_s):
                 answer = await litellm.arerank(
@@ -94,7 +87,7 @@ class LiteLLM(BaseModel):
         except TimeoutError:
             raise ServiceError("timeout", f"no whole answer within {self.timeout_s:g} s") from None
         except Exception as error:  # noqa: BLE001 - litellm's errors share no base, and hold keys
-            raise _explained(litellm, error, key) from None
+            raise explained(litellm, error, key) from None
         scores = index_scores(_results(answer), len(passages))
         return Ranking(best(passages, scores, limit), cost_usd=self.usd_per_call)
 
@@ -114,31 +107,7 @@ def _results(answer: Any) -> JsonValue:
 
 
 def _imported() -> Any:
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+    before_import()
     import litellm
 
-    litellm.suppress_debug_info = True
-    litellm.telemetry = False
-    litellm.num_retries = None
-    return litellm
-
-
-def _explained(litellm: Any, error: Exception, key: str | None) -> ServiceError:
-    """What litellm raised, by its status; without one, no whole answer came."""
-    text = _ROUTE.sub("", str(error).strip().partition("\n")[0])
-    text = error_message(text) or type(error).__name__
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    status = getattr(error, "status_code", None)
-    if isinstance(error, litellm.exceptions.Timeout):
-        return ServiceError("timeout", "the connection timed out")
-    if isinstance(error, litellm.exceptions.APIConnectionError) or not isinstance(status, int):
-        broken = _NO_CONNECTION.search(text)
-        return service_error("connection" if broken else "malformed", text, key=key)
-    return service_error(
-        error_kind(status, message=text),
-        f"the server answers {status}: {text}",
-        key=key,
-        retry_after_s=retry_after_s(headers),
-    )
+    return after_import(litellm)

@@ -17,6 +17,7 @@ from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue, fingerprint
 from harness.plugins.embedders.http import Http
 from harness.plugins.embedders.local import Local
+from harness.plugins.embedding import load
 from harness.plugins.index_cache import cached, keep
 from harness.plugins.passage_index import PassageIndex
 
@@ -73,6 +74,7 @@ class Dense(BaseModel):
             raise ServiceError("malformed", "the vectors of the chunks are not of one length")
         self._vectors = np.vstack(blocks) if blocks else np.zeros((0, 0), np.float32)
         self._index = index
+        await load(self.embedder)
 
     async def retrieve(self, query: Query) -> Ranking:
         """The nearest chunks; none for a blank query.

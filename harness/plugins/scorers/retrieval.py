@@ -54,6 +54,7 @@ Measure: TypeAlias = Literal[
 ]
 
 _NO_EVIDENCE = Unscored("the recording does not say what was retrieved")
+_NOT_LOOKED = Unscored("the variant does not retrieve")
 _NO_RELEVANT = Unscored("the example names no relevant evidence", applicable=False)
 _NO_TOKENS = Unscored("the record does not say how long the passages of the context are")
 
@@ -108,7 +109,11 @@ class Retrieval(TargetScorer):
 
     def score(self, example: Example, record: Record) -> Mapping[str, ScoreOutcome]:
         """As every scorer; but a failure is scored by what it had retrieved, if that is known."""
-        return super().score(example, self._as_retrieved(record))
+        outcomes = super().score(example, self._as_retrieved(record))
+        if record.trace is None:
+            return outcomes
+        # a live variant's trace tells that it looked for nothing
+        return {name: _NOT_LOOKED if o is _NO_EVIDENCE else o for name, o in outcomes.items()}
 
     def gold(self, example: Example) -> dict[str, float] | Unscored:
         """The gain of every relevant id; all else is worth nothing."""

@@ -57,6 +57,7 @@ class Http(OneToolModel):
         self._client = JsonClient(
             self.url, headers=headers, max_bytes=4 * MAX_RESULT_CHARS, secret=key
         )
+        await self._client.open()
         return [self.spec]
 
     async def call(self, name: str, arguments: Mapping[str, JsonValue]) -> ToolResult:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -15,10 +18,11 @@ from pydantic import Field, PrivateAttr, model_validator
 from harness.core.chat import ServiceError, ToolSpec
 from harness.core.tools import ToolResult
 from harness.core.values import JsonValue, encodable
-from harness.plugins.child_process import EnvNames, environment, without_secrets
+from harness.plugins.child_process import EnvNames, LastLines, environment, without_secrets
 from harness.plugins.endpoint import BaseUrl, EnvName
 from harness.plugins.http_client import bearer, key_from
 from harness.plugins.mcp_transports import stdio, streamable_http
+from harness.plugins.service_errors import readable
 from harness.plugins.tool_options import NAME_PATTERN, ArgumentCheck, ToolsModel, unknown_tool
 
 if TYPE_CHECKING:
@@ -56,6 +60,7 @@ class Mcp(ToolsModel):
     _session: _Session | None = PrivateAttr(default=None)
     _checks: dict[str, ArgumentCheck] = PrivateAttr(default_factory=dict)
     _server: dict[str, JsonValue] = PrivateAttr(default_factory=dict)
+    _errors: LastLines = PrivateAttr(default_factory=LastLines)
 
     @model_validator(mode="after")
     def _one_server(self) -> Mcp:
@@ -73,6 +78,17 @@ class Mcp(ToolsModel):
         where: JsonValue = list(self.command) if self.command else urlsplit(self.url or "").netloc
         return {"command" if self.command else "host": where, **self._server}
 
+    @property
+    def names(self) -> Sequence[str] | None:
+        """Those in `only`; without it the server alone knows."""
+        return self.only or None
+
+    def problems(self) -> Sequence[str]:
+        """A program that is not there."""
+        if not self.command or shutil.which(self.command[0]):
+            return ()
+        return (f"there is no program '{self.command[0]}' that could be run",)
+
     async def open(self) -> Sequence[ToolSpec]:
         """Connect, and ask for the tools.
 
@@ -86,13 +102,15 @@ class Mcp(ToolsModel):
                 specs = await _listed(client, self.only)
         except TimeoutError:
             await self.close()
-            raise ServiceError("timeout", f"no tools within {_OPEN_S:g} s") from None
+            told = f"no tools within {_OPEN_S:g} s{self._last_words()}"
+            raise ServiceError("timeout", told) from None
         except ServiceError:
             await self.close()
             raise
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises, there are no tools
             await self.close()
-            raise ServiceError("connection", self._clean(_said(error))) from None
+            told = self._clean(_said(error)) + self._last_words()
+            raise ServiceError("connection", told) from None
         info = client.server_info
         self._server = {"server": info.name, "version": info.version} if info else {}
         self._checks = {spec.name: ArgumentCheck(spec.parameters) for spec in specs}
@@ -107,8 +125,8 @@ class Mcp(ToolsModel):
         problem = self._checks[name].problem(arguments)
         if problem:
             return ToolResult(problem, "arguments")
-        text, error = await self._asked(self._session, name, arguments)
-        return self.result(self._clean(text), error)
+        text, error, queue_s = await self._asked(self._session, name, arguments)
+        return replace(self.result(self._clean(text), error), queue_s=queue_s)
 
     async def close(self) -> None:
         """Disconnect; ends the command."""
@@ -118,33 +136,41 @@ class Mcp(ToolsModel):
 
     async def _asked(
         self, session: _Session, name: str, arguments: Mapping[str, JsonValue]
-    ) -> tuple[str, str | None]:
+    ) -> tuple[str, str | None, float]:
+        """A call's text, what went wrong, and the seconds for a connection that was made anew."""
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED
 
         client: Client | None = None
+        began, queue_s = perf_counter(), 0.0
         try:
             async with asyncio.timeout(self.timeout_s):
                 client = await session.client()
+                queue_s = perf_counter() - began
                 result = await client.call_tool(name, dict(arguments))
         except TimeoutError:
-            return f"the tool gave no result within {self.timeout_s:g} s", "timeout"
+            return f"the tool gave no result within {self.timeout_s:g} s", "timeout", queue_s
         except MCPError as error:
             if error.code != CONNECTION_CLOSED:
-                return error.message, "raised"
+                return error.message, "raised", queue_s
             why = "the server ended the connection"
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises, there is no result
             why = _said(error)
         else:
-            return _joined(result), "raised" if result.is_error else None
+            return _joined(result), "raised" if result.is_error else None, queue_s
         session.forget(client)
-        return why, "connection"
+        return why, "connection", queue_s
 
     def _transport(self) -> AbstractAsyncContextManager[TransportStreams]:
         if self.url is None:
-            return stdio(self.command, environment(self.env))
+            return stdio(self.command, environment(self.env), self._errors)
         headers = bearer(key_from(self.api_key_env)) if self.api_key_env else {}
         return streamable_http(self.url, headers)
+
+    def _last_words(self) -> str:
+        """What the command wrote to its standard error before it ended, as the end of a message."""
+        said = " / ".join(readable(self._clean(line)) for line in self._errors.lines())
+        return f"; it said: {said}" if said else ""
 
     def _clean(self, text: str) -> str:
         names = [*self.env, *([self.api_key_env] if self.api_key_env else [])]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import tokenize
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Annotated
+from time import perf_counter
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -23,7 +26,7 @@ from harness.plugins.child_process import (
     own_python_path,
     without_secrets,
 )
-from harness.plugins.signature import Signature, signature_of, source_of
+from harness.plugins.signature import Signature, may_have, signature_of, source_of
 from harness.plugins.tool_options import OneToolModel, Parameters, ToolName
 
 _START_S = 60.0
@@ -65,6 +68,9 @@ class Python(OneToolModel):
     @model_validator(mode="after")
     def _usable(self) -> Python:
         _ = self.spec, self.identity, self._check
+        module, _, name = self.function.partition(":")
+        if not may_have(self._source(), name):
+            raise ValueError(f"the module {module} has no {name}")
         return self
 
     @cached_property
@@ -102,8 +108,11 @@ class Python(OneToolModel):
             return refusal
         if self._pool is None:
             return ToolResult("the tool is not open", "connection")
-        text, error = await self._pool.call(arguments)
-        return self.result(without_secrets(text, self.env), error)
+        began = perf_counter()
+        ended = await self._pool.call(arguments)
+        queue_s = max(0.0, perf_counter() - began - ended.took_s)
+        result = self.result(without_secrets(ended.text, self.env), ended.error)
+        return replace(result, queue_s=queue_s)
 
     async def close(self) -> None:
         """End the processes, and those that they have started."""
@@ -111,16 +120,35 @@ class Python(OneToolModel):
         if pool:
             await pool.close()
 
-    def _signature(self) -> Signature:
-        module, _, name = self.function.partition(":")
+    def _source(self) -> str:
+        """The source of the function's module, in whatever encoding it says it is.
+
+        Raises:
+            ValueError: if it cannot be read.
+        """
+        path = source_of(self.function.partition(":")[0])
         try:
-            source = source_of(module).read_text(encoding="utf-8")
-            return signature_of(source, name)
+            with tokenize.open(path) as file:
+                return file.read()
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"the source of {self.function} cannot be read: {error}") from None
+
+    def _signature(self) -> Signature:
+        try:
+            return signature_of(self._source(), self.function.partition(":")[2])
         except (ValueError, OSError, SyntaxError, RecursionError) as error:
             raise ValueError(
                 f"the signature of {self.function} cannot be read ({error}): "
                 "give `description` and `parameters`"
             ) from None
+
+
+class _Ended(NamedTuple):
+    """How a call ended: its text, what went wrong, and the time that the function had."""
+
+    text: str
+    error: str | None
+    took_s: float = 0.0
 
 
 class _Pool:
@@ -147,22 +175,23 @@ class _Pool:
             await self.close()
             raise failed[0]
 
-    async def call(self, arguments: Mapping[str, JsonValue]) -> tuple[str, str | None]:
-        """A call's text and error; waits for an idle process first."""
+    async def call(self, arguments: Mapping[str, JsonValue]) -> _Ended:
+        """Make a call; waits for an idle process first, and for the end of one that is no good."""
         async with self._places:
             try:
                 process = self._idle.pop() if self._idle else await self._start_one()
             except ServiceError as error:
-                return error.message, "connection"
-            usable = False
+                return _Ended(error.message, "connection")
+            usable, began = False, perf_counter()
             try:
                 text, error_word, usable = await self._ask(process, arguments)
+                took_s = perf_counter() - began
             finally:  # also if this call is cancelled: its answer would be taken for the next one's
                 if usable:
                     self._idle.append(process)
                 else:
                     await self._end(process)
-            return text, error_word
+            return _Ended(text, error_word, took_s)
 
     async def close(self) -> None:
         """End all processes."""

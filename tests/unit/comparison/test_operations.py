@@ -68,7 +68,8 @@ def test_a_comparison_of_an_older_run_still_loads():
 
 def test_rates_are_shares_of_answered_trials_with_their_intervals():
     rejected = replace(CHECKED, steps=(GENERATE, REJECTION), repairs=1)
-    failed = replace(rejected, validation="failed")
+    rejected = replace(rejected, rejections=("rule: 'cited' is broken",))
+    failed = replace(rejected, validation="failed", rejections=("schema: 'x' is missing",))
     gave_up = trial(replace(PLAIN, attempts=4, retry_wait_s=9.0), Failure(True, "timeout"))
     row = [[trial(CHECKED)]] * 30 + [[trial(rejected)]] * 6
     row += [[trial(failed, Failure(False, "schema"))]] * 4 + [[gave_up]] * 10
@@ -77,6 +78,8 @@ def test_rates_are_shares_of_answered_trials_with_their_intervals():
     assert (rejection.n, rejection.n_affected, rejection.rate) == (40, 10, 0.25)
     assert (rejection.ci_low, rejection.ci_high) == pytest.approx(share_interval(10, 40, 0.95))
     assert operation(comparison, "schema_failure_rate").rate == 0.1
+    assert operation(comparison, "invalid_rate").rate == 0.1
+    assert operation(comparison, "tool_error_rate") is None
     assert operation(comparison, "repair_rate").rate == 0.25
     assert operation(comparison, "fallback_rate").rate == 0
     retry = operation(comparison, "retry_rate")
@@ -119,6 +122,7 @@ def test_nothing_is_rejected_where_nothing_is_checked():
     comparison = live([[trial(PLAIN)]] * 20, [[trial(CHECKED)]] * 20)
     assert operation(comparison, "rejection_rate") is None
     assert operation(comparison, "schema_failure_rate") is None
+    assert operation(comparison, "invalid_rate") is None
     assert operation(comparison, "repair_rate").rate == 0
     assert operation(comparison, "rejection_rate", "b").rate == 0
 
@@ -286,3 +290,94 @@ def test_confounded_pairs_are_turned_as_the_pairs_are():
     assert any((p.candidate, p.baseline) == ("b", "a") for p in comparison.pairs)
     turned = [{**listed[0], "pair": ["b", "a"]}]
     assert compare(replace(made, confounded=confounded_pairs(turned))).confounded == (found,)
+
+
+def called(*errors):
+    steps = [
+        Step(Stage.TOOL, 0, 0.5 + i, detail={"name": "hang"} | ({"error": error} if error else {}))
+        for i, error in enumerate(errors)
+    ]
+    return replace(PLAIN, steps=(GENERATE, *steps))
+
+
+def test_a_tool_that_fails_is_counted_and_warned_of():
+    row = [[trial(called("timeout"))]] * 6 + [[trial(called(None, "raised"))]] * 2
+    row += [[trial(PLAIN)]] * 12
+    comparison = live(row)
+    rate = operation(comparison, "tool_error_rate")
+    assert (rate.n, rate.n_affected, rate.rate) == (8, 8, 1.0)
+    assert (rate.latency_s, rate.cost_usd) == (None, None)
+    (tool,) = comparison.tools
+    assert (tool.variant, tool.tool, tool.n_calls, tool.n_errors) == ("a", "hang", 10, 8)
+    assert tool.error_kinds == {"timeout": 6, "raised": 2}
+    assert (tool.p50_s, tool.p95_s) == pytest.approx((0.5, 1.5))
+    assert "a: 8 of 10 calls of the tool hang failed (timeout, raised)" in comparison.warnings
+
+
+def test_a_tool_that_mostly_works_is_not_warned_of():
+    comparison = live([[trial(called(None, None, "raised"))]] * 20)
+    assert comparison.tools[0].n_errors == 20
+    assert not [text for text in comparison.warnings if "tool" in text]
+    assert operation(comparison, "tool_error_rate").rate == 1.0
+
+
+def test_tools_that_a_model_made_up_neither_fill_the_result_nor_the_warnings():
+    def made_up(i):
+        detail = {"name": f"tool_{i:03d}", "error": "unknown"}
+        return trial(replace(PLAIN, steps=(GENERATE, Step(Stage.TOOL, 0, 0.5, detail=detail))))
+
+    comparison = live([[made_up(i)] for i in range(100)])
+    assert len(comparison.tools) == 31
+    assert (comparison.tools[-1].tool, comparison.tools[-1].n_calls) == ("(others)", 70)
+    assert len([text for text in comparison.warnings if "failed" in text]) == 6
+    assert "at least half of the calls failed of 26 more tools" in comparison.warnings
+
+
+def sent(to, rule=None, path=AnswerPath.WARM, **more):
+    step = Step(Stage.ROUTE, 0, 0.1, detail={"rule": rule, "label": None, "to": to})
+    trace = replace(PLAIN, steps=(step, GENERATE), routed_to=to)
+    return replace(trial(trace, path=path), **more)
+
+
+def test_routes_are_shares_of_the_trials_on_which_the_router_decided():
+    row = [[sent("large", "hard", latency_s=4.0, cost_usd=0.5)]] * 8
+    row += [[sent("large", "legal", latency_s=2.0, cost_usd=0.1)]] * 2
+    row += [[sent("a", "simple", latency_s=1.0)]] * 25 + [[sent(None, cost_usd=None)]] * 5
+    row += [[trial(PLAIN, Failure(True, "timeout"))]] * 9
+    itself, large = live(row).routes
+    assert (itself.to, itself.rule, itself.n, itself.share) == ("self", None, 30, 0.75)
+    assert (itself.ci_low, itself.ci_high) == pytest.approx(share_interval(30, 40, 0.95))
+    assert (itself.p50_s, itself.mean_usd, itself.path) == (1.0, None, "warm")
+    assert (large.to, large.rule, large.n) == ("large", None, 10)
+    assert (large.p50_s, large.mean_usd) == pytest.approx((4.0, 0.42))
+
+
+def test_a_rule_is_named_where_it_alone_leads_there_and_paths_are_not_mixed():
+    row = [[sent("large", "hard", path=AnswerPath.COLD, latency_s=9.0)]] * 5
+    row += [[sent("large", "hard", latency_s=2.0)]] * 15
+    (large,) = live(row, [[trial(PLAIN)]] * 20).routes
+    assert (large.variant, large.rule, large.share, large.p50_s) == ("a", "hard", 1.0, 2.0)
+
+
+@given(st.lists(st.sampled_from(["large", "answer", None]), min_size=1, max_size=30))
+@settings(max_examples=20, deadline=None)
+def test_shares_of_routes_add_up_to_1(targets):
+    routes = live([[sent(to)] for to in targets]).routes
+    assert sum(route.n for route in routes) == len(targets)
+    assert sum(route.share for route in routes) == pytest.approx(1.0)
+
+
+def test_nobody_knows_the_routes_and_tools_of_a_baseline():
+    bare = replace(PLAIN, steps=(), routed_to="large", validation="passed")
+    comparison = live([[trial(bare)]] * 20, [[trial(CHECKED)]] * 20)
+    assert comparison.routes == comparison.tools == ()
+    assert operation(comparison, "schema_failure_rate") is None
+    assert operation(comparison, "schema_failure_rate", "b").rate == 0
+
+
+def test_reasoning_tokens_per_trial():
+    thinking = replace(trial(PLAIN), usage=Usage(100, 20, 50, None, 40))
+    comparison = live([[thinking]] * 20, [[trial(PLAIN)]] * 20)
+    found = {(t.variant, t.quantity): t.mean for t in comparison.tokens}
+    assert found[("a", "reasoning_tokens")] == 40
+    assert ("b", "reasoning_tokens") not in found

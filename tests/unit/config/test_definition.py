@@ -220,3 +220,14 @@ def test_long_texts_are_named_by_their_hash() -> None:
 def test_where_a_factor_is_written() -> None:
     assert key_of("draft.user_template") == ("draft", "user")
     assert key_of("tools.use.0.kind") == ("tools", "use", 0, "kind")
+
+
+def test_the_newline_at_the_end_of_a_template_is_not_sent_and_does_not_count() -> None:
+    before = of().fingerprint
+    text = Path("v/user.j2").read_text()
+    for same in (text + "\n", text + "\r\n"):
+        Path("v/user.j2").write_bytes(same.encode())
+        assert of().fingerprint == before
+    for other in (text + "\n\n", text + " ", "\n" + text):
+        Path("v/user.j2").write_text(other)
+        assert of().fingerprint != before

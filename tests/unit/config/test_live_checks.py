@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 from variant_files import read, write
 
 from harness.config.live import Live
-from harness.config.live_checks import input_fields, leak_problems, template_problems
+from harness.config.live_checks import (
+    input_fields,
+    leak_problems,
+    query_warnings,
+    template_problems,
+)
 from harness.config.live_files import ShotsFile
 from harness.core.example import EvalSet, Example
 from harness.core.values import JsonValue
-from harness.core.variant import Shot
+from harness.core.variant import Component, LiveVariant, ModelChoice, Prompt, Shot, Template
 
 FIELDS = ("question", "team")
+BLANK = LiveVariant(
+    "v", ModelChoice(Component("http"), "x"), Prompt(None, Template("user.j2", "")), {}, ""
+)
 
 
 def evalset(*inputs: JsonValue) -> EvalSet:
@@ -62,11 +70,11 @@ def test_known_names_are_fine() -> None:
 
 def test_an_unknown_field_is_told_with_its_line() -> None:
     assert names(user="question:\n\n{{ qestion }}\n{{ input.tem }}") == [
-        "v/user.j2:3:1: no example's input has the field 'qestion' | did you mean 'question'?",
-        "v/user.j2:4:1: no example's input has the field 'tem' | did you mean 'team'?",
+        "v/user.j2:3:4: no example's input has the field 'qestion' | did you mean 'question'?",
+        "v/user.j2:4:10: no example's input has the field 'tem' | did you mean 'team'?",
     ]
     assert names(user="{{ question }}", fields=()) == [
-        "v/user.j2:1:1: no example's input has the field 'question' | known: input, passages,"
+        "v/user.j2:1:4: no example's input has the field 'question' | known: input, passages,"
         " shots, checks"
     ]
 
@@ -75,7 +83,7 @@ def test_an_unknown_field_is_told_with_its_line() -> None:
 def test_gold_fields_are_never_seen(gold: str) -> None:
     (found,) = names(user=f"a\n{{{{ {gold} }}}}")
     assert found == (
-        f"v/user.j2:2:1: '{gold}' belongs to the examples' answers, which no system may see |"
+        f"v/user.j2:2:4: '{gold}' belongs to the examples' answers, which no system may see |"
         " known here: question, team, input, passages, shots, checks"
     )
 
@@ -116,8 +124,8 @@ tools: {use: [{kind: python, when: team == 'a'}], before: [{tool: t, arguments: 
 def test_passages_and_shots_must_reach_a_prompt() -> None:
     more = "retrieval: {corpus: docs}\nfew_shot: {from: shots.jsonl, count: 1}\n"
     assert names(more) == [
-        "v/variant.yaml:4:12: retrieval is given, but no template of the prompt uses `passages`",
-        "v/variant.yaml:5:11: few_shot is given, but no template of the prompt uses `shots`",
+        "v/variant.yaml:4:12: retrieval is given, but no template of the prompt uses `passages` | in the template: {% for passage in passages %}[{{ passage.id }}] {{ passage.text }}{% endfor %}",
+        "v/variant.yaml:5:11: few_shot is given, but no template of the prompt uses `shots` | in the template: {% for shot in shots %}{{ shot.input }} -> {{ shot.output }}{% endfor %}",
     ]
     assert names(more, user="{{ shots }}{{ passages }}") == []
 
@@ -126,7 +134,29 @@ def test_variants_that_it_leads_to_are_checked_too() -> None:
     write("w/variant.yaml", "id: w\nmodel: http/x\nuser: user.j2\n")
     write("w/user.j2", "{{ nothing }}")
     (found,) = names("fallback: ../w\n")
-    assert found.startswith("w/user.j2:1:1: no example's input has the field 'nothing'")
+    assert found.startswith("w/user.j2:1:4: no example's input has the field 'nothing'")
+
+
+def test_a_text_for_a_condition_does_not_belong_in_the_query() -> None:
+    docs = "retrieval: {corpus: docs, where: {team: %s}%s}\n"
+    asked = evalset({"question": "Why?", "team": "a", "n": 1})
+
+    def warned(where: str, more: str = "", given: EvalSet = asked) -> list[str]:
+        found = variant(docs % (where, more), user="{{ passages }}", query="{{ question }}")
+        return query_warnings(found, given)
+
+    (told,) = warned("'{{ team }}'")
+    assert told == (
+        "v/variant.yaml:4:12: the query is made of all texts of the input, team among them, which"
+        " retrieval.where uses; give query: query.j2 with the texts to look for"
+    )
+    assert warned("'{{ input.team }}'") == [told]
+    assert warned("'{{ team }}'", ", query: query.j2") == []
+    assert warned("'{{ team }}'", ", rewrite: {model: http/x, user: query.j2}") == []
+    assert warned("'{{ n }}'") == []
+    assert warned("a") == []
+    assert warned("'{{ team }}'", given=evalset({"team": "a"}, "text")) == []
+    assert query_warnings(variant(), asked) == []
 
 
 def leaks(given: EvalSet, more: str = "few_shot: {from: shots.jsonl, count: 1}\n") -> list[str]:
@@ -204,6 +234,6 @@ def test_case_and_white_space_hide_nothing(texts: list[str], data: st.DataObject
     spaced = [text.replace(" ", data.draw(st.sampled_from([" ", "  ", "\n"]))) for text in texts]
     more = data.draw(st.lists(st.text(), max_size=3))
     shot = Shot({"all": data.draw(st.permutations([*spaced, *more]))}, "output")
-    held = Live("v", None, (), shots=ShotsFile((shot,), (1,), Path("shots.jsonl")))
+    held = Live("v", None, BLANK, (), shots=ShotsFile((shot,), (1,), Path("shots.jsonl")))
     if any(text.strip() for text in texts):
         assert len(leak_problems(held, evalset(given))) == 1

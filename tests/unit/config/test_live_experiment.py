@@ -77,6 +77,10 @@ def test_what_is_left_out_has_a_default() -> None:
     [
         ("[params.temperature,", "[params.temprature,", "x.yaml:8:11: the factor 'params.temprature' is a factor of no variant | did you mean 'params.temperature'?"),
         ("[params.temperature,", "[retreival,", "x.yaml:8:11: the factor 'retreival' is a factor of no variant | did you mean 'retrieval'?"),
+        ("[params.temperature,", "[user,", "x.yaml:8:11: the factor 'user' is a factor of no variant | did you mean 'user_template'?"),
+        ("[params.temperature,", "[system,", "x.yaml:8:11: the factor 'system' is a factor of no variant | did you mean 'system_template'?"),
+        ("[params.temperature,", "[prompt,", "x.yaml:8:11: the factor 'prompt' is a factor of no variant | did you mean 'user_template'?"),
+        ("[params.temperature,", "[temperature,", "x.yaml:8:11: the factor 'temperature' is a factor of no variant | did you mean 'params.temperature'?"),
         ("owner]", "owner, owner]", "x.yaml:8:10: factors: 'owner' is named twice"),
         ("[plain, old]", "[plain, olds]", "x.yaml:9:32: there is no variant 'olds' | did you mean 'old'?"),
         ("[plain, old]", "[plain, plain]", "x.yaml:9:24: 'plain' twice is no pair"),
@@ -96,6 +100,20 @@ def test_what_is_left_out_has_a_default() -> None:
 def test_a_mistake_is_told_at_its_place(old: str, new: str, expected: str) -> None:
     found = problems(old, new)
     assert any(problem.startswith(expected) for problem in found), found
+
+
+@pytest.mark.parametrize("pair", ["[plain]", "[plain, plain]", "[plain, bb]", "plain", "[]"])
+def test_a_wrong_pair_is_told_once(pair: str) -> None:
+    found = problems("[plain, old]", pair)
+    assert len([text for text in found if ":9:" in text]) == 1, found
+    doubled = f"{pair}, reason: so}}, {{pair: {pair}"
+    found = problems("[plain, old]", doubled)
+    assert len([text for text in found if ":9:" in text]) == 2, found
+
+
+def test_the_route_to_a_model_may_be_a_factor() -> None:
+    named = ["sdk.route", "sdk.client", "sdk.api_version", "base_url"]
+    assert load(GOOD.replace("owner]", f"owner, {', '.join(named)}]")).factors[2:] == tuple(named)
 
 
 def test_a_part_that_no_variant_has_may_be_a_factor() -> None:

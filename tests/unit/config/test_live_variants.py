@@ -219,6 +219,11 @@ def test_a_schema_may_stand_in_the_yaml_and_a_text_be_a_pattern_away() -> None:
     [
         ("user: user.j2", "user: usr.j2", "11:7: the template usr.j2 does not exist | did you mean 'user.j2'?"),
         ("user: user.j2", "usr: user.j2", "1:1: missing key 'user' | user: FILE.j2, the template of the prompt"),
+        ("user: user.j2", "promt: user.j2", "11:1: unknown key 'promt' | user: FILE.j2, the template of the prompt; system: FILE.j2 for the system prompt"),
+        ("stream: true", "temperature: 0", "7:1: unknown key 'temperature' | params: {temperature: ...}"),
+        ("stream: true", "temprature: 0", "7:1: unknown key 'temprature' | params: {temperature: ...}"),
+        ("{model: http/writer, user: draft.j2,", "{model: http/writer, prompt: draft.j2,", "unknown key 'prompt' | user: FILE.j2, the template of the prompt; system: FILE.j2"),
+        ("params: {temperature: 1}", "params: {temprature: 1}", "unknown key 'temprature' | did you mean 'temperature'?"),
         ("model: openai/gpt-x", "model: gpt-x", "3:8: model must be provider/model, such as openai/NAME or http/NAME, not 'gpt-x'"),
         ("temperature: 0", "temprature: 0", "6:10: unknown key 'temprature' | did you mean 'temperature'?"),
         ("temperature: 0", "temperature: '0'", "6:23: params.temperature must be a number, not '0' | write it without quotes"),
@@ -237,7 +242,7 @@ def test_a_schema_may_stand_in_the_yaml_and_a_text_be_a_pattern_away() -> None:
         ("tool: lookup", "tool: look up", "30:19: tools.before[0].tool must be letters, digits"),
         ("that: output.answer | length < 9,", "", "34:11: output.rules[0]: a rule needs one of `that` and `python`"),
         ("python: m:f}]", "python: m}]", "must be module:function, not 'm'"),
-        ("{field: cites, required: true}", "{pattern: '('}", "35:24: citations.pattern is no pattern: "),
+        ("{field: cites, required: true}", "{pattern: '('}", "35:24: citations.pattern: \"(\" is no pattern (missing ) at position 1)"),
         ("repair: 2", "parse: text", "36:10: a schema needs parse: json"),
         ("  schema: answer.schema.json\n", "", "32:15: structured needs a schema | schema: FILE.json"),
         ("to: ../plain, when: conf", "when: conf", "37:11: fallback: a fallback needs one of `to` and `answer`"),
@@ -274,6 +279,47 @@ def test_all_mistakes_at_once() -> None:
         "v/full/shots.jsonl:4:1",
     }
     assert read("v/full")[0][0].variant is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Hello\n  {{ a. }}", '2:3: it cannot be read: expected name or number, in "{{ a. }}"'),
+        ("{{ a }} {% macro x() %}{% endmacro %}", '1:12: `macro` is not allowed in a template, in "{{ a }} {% macro'),
+        ("x\n\n{{ a }}, {{ b | shout }}", "3:17: there is no filter 'shout' here (known: abs,"),
+        ("{{ a }} {{ b c }}", "1:14: it cannot be read: expected token 'end of print statement', got 'c', in"),
+        ("{{ a }} {{ c c }}", "1:1: it cannot be read: "),
+        ("{{ " + "x" * 90 + "(1) }}", '1:1: calls are not allowed in a template (there are filters: `mapping | items`), in "{{ ' + "x" * 77 + '..."'),
+    ],
+)  # fmt: skip
+def test_a_template_is_quoted_and_the_place_told_where_it_is_known(text: str, told: str) -> None:
+    write("v/full/system.j2", text)
+    found = full()
+    assert any(problem.startswith(f"v/full/system.j2:{told}") for problem in found), found
+
+
+def test_an_expression_is_quoted() -> None:
+    found = full("when: team == 'a'", "when: team == (")
+    assert any("it cannot be read: " in text and 'in "team == ("' in text for text in found), found
+    found = full('"{{ team }}"', '"{{ team"')
+    assert any('in "{{ team"' in text for text in found), found
+
+
+def test_what_could_be_read_of_a_broken_variant_is_kept() -> None:
+    write("v/full/system.j2", "{% if %}")
+    assert full("corpus: ../docs", "corpus: ../nowhere") != []
+    (live_,) = (entry.live for entry in read("v/full")[0])
+    assert live_ is not None
+    assert live_.variant is None
+    assert [name for name, _ in live_.readable.subtasks()] == [
+        "generate", "rewrite", "compress", "route", "draft",
+    ]  # fmt: skip
+    retrieval, tools = live_.readable.retrieval, live_.readable.tools
+    assert retrieval is not None
+    assert retrieval.retriever.use == "hybrid"
+    assert retrieval.corpus is not None
+    assert tools is not None
+    assert [use.component.use for use in tools.use] == ["python", "http"]
 
 
 @pytest.mark.parametrize(

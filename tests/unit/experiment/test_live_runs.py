@@ -161,7 +161,7 @@ def test_what_live_runs_leave_goes_on_the_whole_road(here: Path, server: ModelSe
         gate: {rules: [{metric: right, margin: 0.5}]}
         """
         desk.config(*variants, more=more, url=talking.openai_url)
-        first, second = desk.run(), desk.run()
+        first, second = desk.run(), desk.run(concurrency=2)
     merged = compare_runs([first.path, second.path])
     names = [variant.id for variant in merged.comparison.variants]
     one, other = first.data.run_id, second.data.run_id
@@ -172,6 +172,10 @@ def test_what_live_runs_leave_goes_on_the_whole_road(here: Path, server: ModelSe
     ]
     assert {pair.reason for pair in merged.comparison.confounded} == {"sold as one"}
     assert all(record.trace for record in merged.data.records)
+    told = " ".join(merged.comparison.warnings)
+    assert "did not run at the same time" in told
+    assert "had 8 and 2 trials at once" in told
+    assert "different prices" not in told
     assert gate_run(first.path, None, None).verdict
     folder = save_baseline(second.path, "released")
     held = b"".join(path.read_bytes() for path in folder.iterdir())

@@ -128,3 +128,53 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/h")
     assert cache_root() == Path("/h/.cache/harness")
+
+
+SLOW = """
+from pydantic import BaseModel, ConfigDict
+from harness.core.chat import Completion, ServiceError
+from harness.core.record import Usage
+
+DONE = []
+
+class Slow(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+
+    @property
+    def identity(self):
+        return {"sdk": "slow"}
+
+    def problems(self, request):
+        return []
+
+    async def open(self):
+        DONE.append(f"opened {self.name}")
+        if self.name == "broken":
+            raise ServiceError("bad_request", "it is not installed")
+
+    async def complete(self, request):
+        DONE.append("asked")
+        return Completion("x", (), "stop", Usage(), 0.0)
+
+    async def close(self):
+        DONE.append(f"closed {self.name}")
+"""
+
+
+def test_all_is_opened_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("slow_of_a_test.py").write_text(SLOW)
+    folder = Path("slow_of_a_test-1.0.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-of-a-test\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[harness.providers]\nslow = slow_of_a_test:Slow\n")
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    desk.config("id: a\nmodel: slow/m\nprovider: {name: fine}", more="factors: []\n")
+    desk.run(limit=2)
+    import slow_of_a_test  # type: ignore[import-not-found]
+
+    assert slow_of_a_test.DONE == ["opened fine", "asked", "asked", "closed fine"]
+    slow_of_a_test.DONE.clear()
+    desk.config("id: a\nmodel: slow/m\nprovider: {name: broken}", more="factors: []\n")
+    assert desk.refused() == ["configs/desk.yaml:6:12: slow cannot be used: it is not installed"]
+    assert slow_of_a_test.DONE == ["opened broken", "closed broken"]

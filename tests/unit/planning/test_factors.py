@@ -1,5 +1,6 @@
 """What differs between variants, whether it was declared, and the arms that are missing."""
 
+from hashlib import sha256
 from itertools import pairwise
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from harness.core.experiment import Excuse
 from harness.core.factors import content_of, named_hash
 from harness.core.values import JsonValue
-from harness.planning.factors import Arm, Difference, check, differences, undeclared
+from harness.planning.factors import Arm, Difference, check, differences, remarks, undeclared
 from harness.planning.ladder import changed_factors, ladder
+from harness.planning.ladder import steps as steps_between
 
 ONE, TWO = named_hash("user.j2", "1f" * 32), named_hash("user.j2", "9c" * 32)
 RETRIEVAL: dict[str, JsonValue] = {
@@ -123,6 +125,39 @@ def test_another_route_to_one_model_is_a_difference_that_model_does_not_cover() 
     ]
 
 
+def test_the_first_line_that_differs_is_shown() -> None:
+    left = Arm("a", {"user_template": ONE}, texts={"user_template": "Hello\nAnswer briefly.\n"})
+    right = Arm("b", {"user_template": TWO}, texts={"user_template": "Hello\nAnswer at length."})
+    assert told(left, right) == [
+        "confounded: a and b differ in user_template (user.j2 sha256:1f1f1f1f.. / user.j2"
+        ' sha256:9c9c9c9c.. (first difference in line 2: "Answer briefly." / "Answer at length."))'
+    ]
+    shorter = Arm("b", {"user_template": TWO}, texts={"user_template": "Hello"})
+    (found,) = differences(left, shorter)
+    assert found.detail == 'first difference in line 2: "Answer briefly." / no such line'
+    far = ["x" * 200 + end + "y" * 200 for end in ("1", "2")]
+    (found,) = differences(
+        *(
+            Arm(h, {"user_template": h}, texts={"user_template": t})
+            for h, t in zip("ab", far, strict=True)
+        )
+    )
+    shown = ['"...' + "x" * 20 + end + "y" * 39 + '..."' for end in ("1", "2")]
+    assert found.detail == f"first difference in line 1: {' / '.join(shown)}"
+
+
+def test_what_shows_nothing_is_remarked() -> None:
+    arms = [arm("a"), arm("b"), arm("c", model="http/b", base_url="http://b")]
+    assert remarks(arms, ["model", "base_url"]) == ("variants a and b do not differ in any factor",)
+    assert remarks(arms[1:], ["model", "retrieval", "params.seed"]) == (
+        "the factor retrieval is declared, but no two variants differ in it",
+        "the factor params.seed is declared, but no two variants differ in it",
+    )
+    assert remarks([recorded("a", k=1), recorded("b", k=1)], ["k"]) == ()
+    assert remarks([arm("a"), recorded("b")], []) == ()
+    assert remarks([arm("a")], ["model"]) == ()
+
+
 def test_a_file_counts_by_its_content() -> None:
     renamed = arm("b", user_template=named_hash("prompt.j2", "1f" * 32))
     assert differences(arm("a"), renamed) == ()
@@ -196,6 +231,70 @@ def test_an_arm_that_is_there_is_enough(between: Arm) -> None:
     assert steps(PROMPT, TUNED_RAG, between) == []
 
 
+def test_the_training_card_goes_with_the_model() -> None:
+    tuned = with_retrieval("tuned", model="http/b", training__method="lora")
+    assert steps(PROMPT, tuned) == [
+        "prompt_only and tuned differ in model and retrieval at once; to see which one did it,"
+        " add: an arm like prompt_only with tuned's model (with its training card)"
+    ]
+    (found,) = ladder([PROMPT, tuned], "prompt_only", ["model", "retrieval"])
+    assert found.missing[0].arm.factors["training.method"] == "lora"
+    back = arm("tuned", model="http/b", training__method="lora")
+    (found,) = ladder([with_retrieval("rag"), back], "rag", ["model", "retrieval"])
+    assert str(found.missing[0]) == "an arm like rag with tuned's model (with its training card)"
+    far = with_retrieval("far", stream=True, training__method="lora", model="http/b")
+    (found,) = ladder([far, PROMPT], "far", ["model", "retrieval", "stream"])
+    assert str(found.missing[0]) == (
+        "an arm like far with prompt_only's model (without a training card)"
+    )
+
+
+SHOTS: dict[str, JsonValue] = {"few_shot.from": named_hash("shots.jsonl", "77" * 32)}
+
+
+def templated(name: str, system: str, user: str, **factors: JsonValue) -> Arm:
+    """An arm whose templates have these texts."""
+    texts = {"system_template": system, "user_template": user}
+    hashes = {
+        key: named_hash("t.j2", sha256(text.encode()).hexdigest()) for key, text in texts.items()
+    }
+    return Arm(
+        name,
+        {**arm(name).factors, **hashes, **{k.replace("__", "."): v for k, v in factors.items()}},
+        texts=texts,
+    )
+
+
+def test_a_part_and_the_template_that_uses_it_change_together() -> None:
+    plain = templated("plain", "Be kind.", "Q")
+    shown = templated("shown", "{{ shots }}", "Q", **SHOTS, stream=True)
+    named = ["few_shot", "system_template", "stream"]
+    (gap,) = ladder([plain, shown], "plain", named)
+    assert gap.factors == ("system_template", "few_shot", "stream")
+    assert list(map(str, gap.missing)) == ["an arm like shown with plain's stream"]
+    assert steps_between(plain, shown) == [("system_template", "few_shot"), ("stream",)]
+    only = templated("only", "{{ shots }}", "Q", **SHOTS)
+    assert ladder([plain, only], "plain", named) == ()  # nothing lies between them
+
+
+def test_a_template_that_bears_the_lack_of_passages_need_not_change_with_them() -> None:
+    plain = templated("plain", "{{ passages }}", "Q")
+    rag = Arm(
+        "rag",
+        {**templated("rag", "{{ passages }}!", "Q").factors, **RETRIEVAL},
+        texts={"system_template": "{{ passages }}!", "user_template": "Q"},
+    )
+    assert steps_between(plain, rag) == [("system_template",), ("retrieval",)]
+
+
+def test_templates_that_hand_over_a_variable_change_together() -> None:
+    left = templated("left", "{{ shots }}", "Q", **SHOTS)
+    right = templated("right", "S", "{{ shots }} Q", **SHOTS)
+    assert steps_between(left, right) == [("user_template",), ("system_template",)]
+    middle = templated("middle", "S", "Q", **SHOTS)
+    assert steps_between(middle, right) == [("user_template",)]
+
+
 def test_three_factors_need_two_arms_of_which_one_is_there() -> None:
     far = with_retrieval("far", model="http/b", stream=True)
     (gap,) = ladder([PROMPT, far], "prompt_only", ["model", "retrieval", "stream"])
@@ -239,17 +338,50 @@ def arms_of_experiments(draw: st.DrawFn) -> list[Arm]:
             factors |= RETRIEVAL | {"context.order": draw(st.sampled_from(["rank", "reverse"]))}
             if draw(st.booleans()):
                 factors["rerank.kind"] = "http"
-        found.append(Arm(f"v{number}", factors))
+        if draw(st.booleans()):
+            factors["few_shot.from"] = draw(st.sampled_from(["x", "y"]))
+        texts = {}
+        for name in ("system_template", "user_template", "draft.user_template"):
+            texts[name] = draw(st.sampled_from(["Q", "shots", "passages", "shots passages"]))
+            factors[name] = texts[name]
+        used = " ".join(texts.values())
+        for part, word in (("few_shot", "shots"), ("retrieval", "passages")):
+            if word not in used:  # `harness check` refuses such a variant
+                factors = {name: v for name, v in factors.items() if not name.startswith(part)}
+        if "retrieval.kind" not in factors:
+            factors = {n: v for n, v in factors.items() if not n.startswith(("rerank", "context"))}
+        found.append(Arm(f"v{number}", factors, texts=texts))
     return found
+
+
+def sound(arm: Arm) -> bool:
+    """Whether some template of the prompt or the draft names what each part brings."""
+    used = " ".join(arm.texts.values())
+    has = {name.partition(".")[0] for name in arm.factors}
+    return ("few_shot" not in has or "shots" in used) and (
+        "retrieval" not in has or "passages" in used
+    )
 
 
 EVERYTHING = (
     "model", "stream", "user_template", "base_url", "sdk", "training", "tools", "params",
-    "retrieval", "rerank", "context",
+    "retrieval", "rerank", "context", "few_shot", "system_template", "draft",
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=200)
+PROMPTS = {"system_template", "user_template", "draft"}
+
+
+def is_one_thing(left: Arm, right: Arm) -> bool:
+    """One factor, or parts with the templates without which they have no effect."""
+    changed = set(changed_factors(left, right))
+    return len(changed) == 1 or bool(changed & PROMPTS and changed <= PROMPTS | PARTS_SHOWN)
+
+
+PARTS_SHOWN = {"few_shot", "retrieval"}
+
+
+@settings(deadline=None, max_examples=60)
 @given(arms_of_experiments())
 def test_with_the_proposed_arms_every_step_changes_one_thing(arms: list[Arm]) -> None:
     known = {arm.id: arm for arm in arms}
@@ -257,8 +389,9 @@ def test_with_the_proposed_arms_every_step_changes_one_thing(arms: list[Arm]) ->
         known |= {missing.arm.id: missing.arm for missing in gap.missing}
         assert (gap.path[0].id, gap.path[-1].id) == (gap.left, gap.right)
         assert all(known[step.id] == step for step in gap.path)
+        assert all(sound(missing.arm) for missing in gap.missing)
         for left, right in pairwise(gap.path):
-            assert len(changed_factors(left, right)) == 1, (left, right)
+            assert is_one_thing(left, right), (left, right)
         assert len(gap.missing) < len(gap.factors)
     assert ladder(list(known.values()), "v0", EVERYTHING) == ()
 

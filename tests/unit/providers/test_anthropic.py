@@ -71,6 +71,8 @@ def test_an_older_version_of_the_api_takes_a_temperature() -> None:
         assert server.requests[0].headers["anthropic-version"] == "2023-06-01"
         assert server.bodies[0]["temperature"] == 0
     assert provider.identity["api_version"] == "2023-06-01"
+    assert provider.identity["base_url"] == server.url
+    assert Anthropic().identity["base_url"] == "https://api.anthropic.com"
 
 
 def test_a_streamed_answer_is_the_whole_one_and_tells_its_first_token() -> None:

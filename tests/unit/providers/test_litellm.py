@@ -225,4 +225,6 @@ assert "FROM_THE_ENV_FILE" not in os.environ
 def test_identity() -> None:
     identity = LiteLLM(base_url="https://gateway.example/v1", api_version="2026-01-01").identity
     assert str(identity["sdk"]).startswith("litellm 1.")
-    assert (identity["base_url"], identity["api_version"]) == ("gateway.example", "2026-01-01")
+    assert identity["base_url"] == "https://gateway.example/v1"
+    assert identity["api_version"] == "2026-01-01"
+    assert LiteLLM().identity["base_url"] is None

@@ -14,6 +14,7 @@ from model_server import Asked, Call, ModelServer, Say, broken
 from harness.core.chat import Completion, Message, RequestedCall
 from harness.core.record import Usage
 from harness.plugins.openai_chat import ChunkJoiner, read_answer
+from harness.plugins.providers.http import Http
 from harness.plugins.providers.openai import OpenAI
 
 TWO_CALLS = (
@@ -197,11 +198,15 @@ def test_no_environment_variable_leads_elsewhere(monkeypatch: pytest.MonkeyPatch
         assert ask(OpenAI(base_url=server.openai_url), request()).text == "here"
 
 
-def test_identity_names_the_sdk_and_only_the_host() -> None:
+def test_identity_names_the_sdk_and_the_address() -> None:
     identity = OpenAI(base_url="https://gateway.example:8443/team/v1").identity
     assert str(identity["sdk"]).startswith("openai ")
-    assert identity["base_url"] == "gateway.example:8443"
-    assert OpenAI().identity["base_url"] == "default"
+    assert identity["base_url"] == "https://gateway.example:8443/team/v1"
+    assert OpenAI().identity["base_url"] == "https://api.openai.com/v1"
+    same = OpenAI(base_url="HTTPS://API.OpenAI.com:443/v1/")
+    assert same.identity == OpenAI().identity
+    assert Http(base_url="http://h:8000/v1/").identity["base_url"] == "http://h:8000/v1"
+    assert Http(base_url="http://h:80/a").identity["base_url"] == "http://h/a"
 
 
 json_values = st.recursive(

@@ -96,7 +96,7 @@ def test_a_vendor_that_fails_is_asked_once(reply: Any, kind: str) -> None:
 
 def test_identity_and_mistakes_in_the_config() -> None:
     known = LiteLLM(model="cohere/rerank-v3.5").identity
-    assert known["base_url"] == "default"
+    assert known["base_url"] is None
     assert str(known["sdk"]).startswith("litellm 1.")
     for options in (
         {"model": "rerank"},

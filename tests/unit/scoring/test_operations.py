@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.record import Answer, AnswerPath, Failure, Record, Stage, Step, Trace, Usage
-from harness.scoring.operations import fallback_steps
+from harness.scoring.operations import fallback_steps, routed
 from harness.scoring.trials import trial_table
 
 NO, YES = (Step(Stage.VALIDATE, 0, 0, detail={"result": r}) for r in ("failed", "passed"))
@@ -81,7 +81,7 @@ def test_more_attempts_than_calls_are_retries(attempts, retried):
         (Trace(steps=(NO,), validation="failed"), Failure(False, "schema"), (True, True, True)),
         (Trace(steps=(NO,), validation="failed"), Answer("a human's"), (True, True, False)),
         (Trace(steps=(NO,), validation="failed"), Failure(True, "timeout"), (True, True, False)),
-        (Trace(rejections=("refused: no",)), Failure(False, "refused"), (False, False, False)),
+        (Trace(rejections=("refused: no",)), Failure(False, "refused"), (False, False, True)),
     ],
 )
 def test_a_rejected_output_may_still_end_well(trace, outcome, found):
@@ -117,3 +117,88 @@ def test_steps_that_a_baseline_left_out_are_unknown_and_not_free():
     assert of(table, "repair_s", 1) == of(table, "fallback_usd", 1) == 0
     assert not table.checked.any()
     assert of(table, "retried") is of(table, "repaired") is of(table, "fallback") is True
+
+
+@pytest.mark.parametrize(
+    ("rejections", "failed"),
+    [
+        ((), False),
+        (("parse: no JSON",), True),
+        (("schema: 'x' is missing",), True),
+        (("rule: schema: is broken", "citation: none"), False),
+        (("citation: none", "schema: 'x' is missing"), True),
+    ],
+)
+def test_only_rejections_of_parse_and_schema_are_schema_failures(rejections, failed):
+    trace = Trace(steps=(NO, YES), validation="passed", rejections=rejections, repairs=1)
+    assert of(table_of(trace), "schema_failed") is failed
+
+
+def tool(name="look_up", error=None, took_s=0.25, **detail):
+    detail |= {"name": name} | ({"error": error, "result": "no"} if error else {"result": "yes"})
+    return Step(Stage.TOOL, 0.5, took_s, detail=detail)
+
+
+def test_calls_of_tools_are_counted_by_name_and_kind_of_error():
+    table = table_of(
+        Trace(steps=(tool(), tool(error="timeout", took_s=9.0), tool("refund")), calls=1),
+        Trace(steps=(tool(error="raised", before=True),), calls=1),
+        Trace(steps=(GENERATE,), calls=1),
+    )
+    assert table.tool_called[0, :, 0].tolist() == [True, True, False]
+    assert table.tool_failed[0, :, 0].tolist() == [True, True, False]
+    first, second = table.tools
+    assert (first.variant, first.tool, dict(first.errors)) == (
+        0,
+        "look_up",
+        {"timeout": 1, "raised": 1},
+    )
+    assert first.latency_s.tolist() == [0.25, 9.0, 0.25]
+    assert (second.tool, dict(second.errors)) == ("refund", {})
+
+
+def test_a_name_that_a_model_made_up_is_bounded():
+    (found,) = table_of(Trace(steps=(tool("x" * 10_000, "unknown"),), calls=1)).tools
+    assert len(found.tool) == 200
+
+
+def decided(steps, variant="a"):
+    trace = Trace(steps=steps, calls=1)
+    return routed(Record(variant, "e", 0, ANSWER, AnswerPath.WARM, trace=trace))
+
+
+def route(to, rule=None, variant=""):
+    detail = {"rule": rule, "label": None, "to": to}
+    return Step(Stage.ROUTE, 0.0, 0.0, variant=variant, detail=detail)
+
+
+def test_where_a_router_sent_a_trial_and_by_which_rule():
+    there = Step(Stage.GENERATE, 0.0, 1.0, variant="large")
+    assert decided((GENERATE,)) is None
+    assert decided((route(None), GENERATE)) == ("self", None)
+    assert decided((route("a", "simple"), GENERATE)) == ("self", "simple")
+    assert decided((route("large", "hard"), there)) == ("large", "hard")
+    assert decided((route("answer", "fixed"),)) == ("answer", "fixed")
+    asked = Step(Stage.ROUTE, 0.0, 1.0, detail={"text": "hard", "model": "m"})
+    assert decided((asked, route("large", "hard"), there)) == ("large", "hard")
+
+
+def test_variants_of_several_runs_know_themselves_by_their_own_name():
+    run = "20261120T141343Z-0ef9ba"
+    assert decided((route("a", "simple"), GENERATE), f"{run}:a") == ("self", "simple")
+    there = Step(Stage.GENERATE, 0.0, 1.0, variant="a")
+    assert decided((route("a", "hard"), there), "b:a") == ("a", "hard")
+
+
+def test_the_router_of_a_variant_handed_on_to_does_not_count():
+    inner = route("tiny", variant="large")
+    assert decided((route("large"), inner)) == ("large", None)
+    assert decided((GENERATE, Step(Stage.FALLBACK, 0.0, 0.0), inner)) is None
+    table = table_of(Trace(steps=(route("large"), inner), calls=1), Trace(steps=(GENERATE,)))
+    assert table.route[0, :, 0].tolist() == [0, -1]
+    assert table.routes == (("large", None),)
+
+
+def test_reasoning_tokens_are_taken_along():
+    table = table_of(Trace(steps=(GENERATE,), calls=1), usage=Usage(7, 0, 30, None, 12))
+    assert of(table, "reasoning_tokens") == 12

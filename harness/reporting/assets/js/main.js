@@ -137,6 +137,7 @@ class Page {
 }
 
 async function start() {
+  foldWhereNarrow(document.querySelectorAll("details.fold"));
   const index = await loadIndex();
   const page = new Page(index);
   page.draw();

@@ -1,5 +1,14 @@
 // Tables that can show another metric. Every text in them was written by view.py.
 
+/** Stands folded on a narrow screen what would hide the verdict; open on a wide one and on paper. */
+function foldWhereNarrow(parts) {
+  const narrow = matchMedia("screen and (max-width: 860px)");
+  const open = (is) => parts.forEach((part) => { part.open = is; });
+  narrow.addEventListener("change", () => open(!narrow.matches));
+  addEventListener("beforeprint", () => open(true));
+  if (narrow.matches) open(false);
+}
+
 /** Let a select box choose which matrix a table shows. */
 function chooseMatrix(select, table, matrices, variants) {
   select?.addEventListener("change", () => {
