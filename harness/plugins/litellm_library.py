@@ -50,8 +50,18 @@ def after_import(litellm: Any) -> Any:
     return litellm
 
 
-def explained(litellm: Any, error: Exception, key: str | None) -> ServiceError:
-    """What litellm raised; its class says less than its status and its text do."""
+def explained(
+    litellm: Any, error: Exception, key: str | None, *, has_headers: bool
+) -> ServiceError:
+    """What litellm raised; its class says less than its status and its text do.
+
+    Args:
+        litellm: the module.
+        error: what it raised.
+        key: what no text may hold.
+        has_headers: whether it hands on the headers of every error answer, as for completions; an
+            error of the 5xx without any is then of litellm's own making.
+    """
     kinds = litellm.exceptions
     headers = getattr(error, "litellm_response_headers", None)
     text = first_line(error, key)
@@ -65,7 +75,7 @@ def explained(litellm: Any, error: Exception, key: str | None) -> ServiceError:
     if (
         not isinstance(status, int)
         or isinstance(error, kinds.APIConnectionError)
-        or (status >= 500 and headers is None)
+        or (has_headers and status >= 500 and headers is None)
     ):
         broken = _NO_CONNECTION.search(text)
         return service_error("connection" if broken else "malformed", text, key=key)

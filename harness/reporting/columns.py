@@ -102,12 +102,28 @@ def folded(text: str, width: int, most_lines: int | None = None) -> list[str]:
     return [*lines[: most_lines - 1], f"{last}…"]
 
 
-def shortened(text: str, widest: int) -> str:
-    """A long text without its middle: names and values often differ at their end only."""
+def shortened(text: str, widest: int, tail: float = 0.5) -> str:
+    """A long text without its middle: names and values often differ at their end only.
+
+    `tail` is the part of the room that is given to the end.
+    """
     if len(text) <= widest:
         return text
-    end = widest // 2
+    end = int(widest * tail)
     return f"{text[: widest - end - 1]}…{text[-end:]}"
+
+
+def told_apart(names: Sequence[str], widest: int) -> dict[str, str]:
+    """Every name, shortened to `widest` or to as much more as it takes for none to look alike.
+
+    Most room goes to the end: in `run-id:variant` what runs begin with is the day.
+    """
+    different = set(names)
+    for width in range(widest, max(map(len, different), default=0) + 1):
+        short = {name: shortened(name, width, tail=0.75) for name in different}
+        if len(set(short.values())) == len(different):
+            return short
+    return {name: name for name in different}
 
 
 def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

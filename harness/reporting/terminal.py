@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.core.run import RunData
 from harness.reporting import terminal_live as live
-from harness.reporting.columns import more, shortened, table, wrapped
+from harness.reporting.columns import more, table, told_apart, wrapped
 from harness.reporting.parts import PairRow, VariantRow, View
 from harness.reporting.sentences import CONFOUNDED, Headline
 from harness.reporting.view import build_view
@@ -14,7 +14,7 @@ from harness.reporting.view import build_view
 _MAX_PAIRS = 20
 _MAX_LOSSES = 8
 _MAX_NAME = 24
-"""Of either side of a pair: both must be told apart from other variants."""
+"""Of either side of a pair, as far as that tells it from other variants."""
 
 
 def render(run: RunData) -> str:
@@ -119,17 +119,18 @@ def _pairs(view: View) -> list[str]:
     if not primary:
         return []
     heads = ("primary figure", "candidate - baseline", "difference", "interval", "p", "finding")
-    rows = [_pair(pair) for pair in primary[:_MAX_PAIRS]]
+    names = told_apart([row.id for row in view.variants], _MAX_NAME)
+    rows = [_pair(pair, names) for pair in primary[:_MAX_PAIRS]]
     notes = [_note(pair.confounded) for pair in primary[:_MAX_PAIRS]]
-    widest = 2 * _MAX_NAME + len(" - ")
-    return table(heads, rows, notes, widest) + more(len(primary) - _MAX_PAIRS)
+    widest = max(len(row[1]) for row in rows)
+    return table(heads, rows, notes, max(widest, _MAX_NAME)) + more(len(primary) - _MAX_PAIRS)
 
 
-def _pair(pair: PairRow) -> tuple[str, ...]:
+def _pair(pair: PairRow, names: Mapping[str, str]) -> tuple[str, ...]:
     figure = pair.metric if pair.slice == "all" else f"{pair.metric} in {pair.slice}"
     return (
         figure,
-        " - ".join(shortened(name, _MAX_NAME) for name in (pair.candidate, pair.baseline)),
+        f"{names[pair.candidate]} - {names[pair.baseline]}",
         pair.difference.text,
         pair.signed_interval or "-",
         pair.p.removeprefix("p = ").removeprefix("p "),

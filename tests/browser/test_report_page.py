@@ -506,10 +506,53 @@ def test_a_live_run_shows_what_differs_and_its_operation(open_run: Open, width: 
         for row in page.evaluate(
             "[...document.querySelectorAll('#factors .fac tbody tr')].map((r) => [...r.cells].map((c) => c.textContent).join('|'))"
         )
-    ] == ["model", "prompt.user", "retrieval.use", "tools.use"]
-    assert page.is_hidden("#factors details table")
-    page.click("#factors summary")
-    assert "params.temperature" in page.inner_text("#factors details table")
+    ] == ["model", "prompt.user", "retrieval.use", "tools"]
+    held = "#factors > details:not(.fold)"
+    assert page.is_hidden(f"{held} table")
+    page.click(f"{held} summary")
+    assert "params.temperature" in page.inner_text(f"{held} table")
+
+
+def test_what_differs_is_folded_on_a_narrow_screen_and_open_on_a_wide_one_and_on_paper(
+    open_run: Open,
+) -> None:
+    page = open_run(RUNS["live"], width=390).page
+    assert page.is_hidden(".fac")
+    said = "4 factors differ: model, prompt.user, retrieval.use, tools"
+    assert page.inner_text(".fold > summary") == said
+    board = page.evaluate("document.querySelector('#variants').getBoundingClientRect().top")
+    assert board < 2 * 844
+    page.focus(".fold > summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible(".fac")
+    page.keyboard.press("Enter")
+    assert page.is_hidden(".fac")
+    page.emulate_media(media="print")
+    page.wait_for_selector(".fac", state="visible")
+    page.emulate_media(media="screen")
+    page.wait_for_selector(".fac", state="hidden")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_selector(".fac", state="visible")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_of_factors_are_not_broken_inside_words(open_run: Open, width: int) -> None:
+    run = RUNS["live"]
+    factors = {
+        name: {v: f"{name} of {v}" for v in VARIANTS}
+        for name in ("output.rules.0.name", "retrieval.rewrite.user_template", "system_template")
+    }
+    changed = run.comparison.model_copy(update={"factors": factors})
+    page = open_run(replace(run, comparison=changed), width=width).page
+    page.evaluate("document.querySelector('.fold').open = true")
+    broken = page.evaluate(
+        """[...document.querySelectorAll('.fac tbody th bdi')].flatMap((name) =>
+             [...name.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim()).filter((node) => {
+               const range = document.createRange(); range.selectNodeContents(node);
+               return range.getClientRects().length > 1;
+             }).map((node) => node.textContent))"""
+    )
+    assert broken == []
 
 
 def test_live_figures_on_the_page_are_those_of_the_comparison(open_run: Open) -> None:
@@ -522,6 +565,9 @@ def test_live_figures_on_the_page_are_those_of_the_comparison(open_run: Open) ->
 
     rates = [entry.rate for entry in run.comparison.operations if entry.slice == "all"]
     assert sorted(values(".operations")) == sorted(rates)
+    tools = [(t.n_errors / t.n_calls, t.p50_s, t.p95_s) for t in run.comparison.tools]
+    assert tools
+    assert values(".tools") == [value for tool in tools for value in tool]
     stages = [v for s in run.comparison.stages for v in (s.p50_s, s.p95_s, s.time_share)]
     assert values(".stages") == stages
     saved = [s.saved for s in run.comparison.token_savings if s.baseline == "prompt_only"]

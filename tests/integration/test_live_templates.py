@@ -134,8 +134,8 @@ def test_an_unknown_field_is_told_with_its_place_and_a_hint(
     variant(made, "typo", "{{ input.qestion }}", "system: system.j2\n")
     made.write("variants/typo/system.j2", "Be\nbrief.\n\n{{ quetsion }} {{ target }}\n")
     told = made.harness(command, config(made, "typo"), check=2).stderr
-    assert "variants/typo/user.j2:2:1: no example's input has the field 'qestion'" in told
-    assert "variants/typo/system.j2:4:1: no example's input has the field 'quetsion'" in told
+    assert "variants/typo/user.j2:2:10: no example's input has the field 'qestion'" in told
+    assert "variants/typo/system.j2:4:4: no example's input has the field 'quetsion'" in told
     assert "hint: did you mean 'question'?" in told
     assert "'target' belongs to the examples' answers, which no system may see" in told
 

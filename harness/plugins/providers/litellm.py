@@ -118,7 +118,7 @@ class LiteLLM(BaseModel):
             return await _ask(litellm, arguments, started)
 
         def explain(error: Exception) -> ServiceError:
-            return explained(litellm, error, key)
+            return explained(litellm, error, key, has_headers=True)
 
         return await attempt(request.timeout_s, ask, (Exception,), explain, key)
 

@@ -87,7 +87,7 @@ class LiteLLM(BaseModel):
         except TimeoutError:
             raise ServiceError("timeout", f"no whole answer within {self.timeout_s:g} s") from None
         except Exception as error:  # noqa: BLE001 - litellm's errors share no base, and hold keys
-            raise explained(litellm, error, key) from None
+            raise explained(litellm, error, key, has_headers=False) from None
         scores = index_scores(_results(answer), len(passages))
         return Ranking(best(passages, scores, limit), cost_usd=self.usd_per_call)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.factors import rows
+from harness.core.factors import rows, short
 
 BM25 = "retrieval.kind"
 
@@ -62,3 +62,13 @@ def test_facts_of_recorded_variants_stay_as_they_are() -> None:
         ("search", {"a": "rules", "b": "bm25"}),
         ("sdk.client", {"a": "x"}),
     ]
+
+
+def test_a_part_that_is_cut_ends_after_a_whole_word() -> None:
+    part = {f"route.rules.{i}.when": "question is long" for i in range(9)}
+    ((_, texts),) = rows(table(a={}, b=part), "ab")
+    assert str(texts["b"]).endswith("question is long, ...")
+    long = " ".join(["words"] * 60)
+    assert short(long).endswith("words...")
+    assert len(short(long)) <= 80
+    assert short("x" * 200) == "x" * 77 + "..."

@@ -166,7 +166,9 @@ def test_a_default_that_is_written_out_is_no_difference() -> None:
     Path("docs").mkdir()
     Path("docs/a.md").write_text("# A\n\nAll.\n")
     Path("configs/rag.j2").write_text("{{ passages }}{{ question }}")
-    Path("toolbox_of_a_test.py").write_text("def look(a: int) -> int:\n    \"\"\"Looks.\"\"\"\n    return a\n")
+    Path("toolbox_of_a_test.py").write_text(
+        'def look(a: int) -> int:\n    """Looks."""\n    return a\n'
+    )
     plain = (
         "user: rag.j2\nretrieval: {corpus: ../docs%s}\n"
         "tools: {use: [{kind: python, function: 'toolbox_of_a_test:look'%s}]}"

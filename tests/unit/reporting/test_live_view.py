@@ -14,9 +14,11 @@ from harness.core.comparison import (
     ConfoundedPair,
     LatencyEstimate,
     OperationEstimate,
+    RouteEstimate,
     StageEstimate,
     TokenEstimate,
     TokenSaving,
+    ToolEstimate,
 )
 from harness.core.record import Stage
 from harness.core.run import RunData
@@ -44,7 +46,7 @@ def with_parts(**parts: Any) -> RunData:
 
 def cell(entry: OperationEstimate) -> Any:
     (row,) = build_view(with_parts(operations=(entry,))).operations
-    (found,) = [cell for cell in row.cells if cell]
+    (found,) = [cell for cell in row.cells if cell.quantity == entry.quantity]
     return found
 
 
@@ -61,10 +63,14 @@ def test_what_a_repair_added_in_time_and_money() -> None:
     said = "adds 120 ms and $0.0001 per request, 1.20 s and $0.005 where it happened"
     assert cell(operation("repair_rate", **added)).added == said
     unknown = {**added, "cost_usd": None, "cost_per_affected_usd": None}
-    said = (
-        "adds 120 ms and an unknown cost per request, 1.20 s and an unknown cost where it happened"
-    )
+    said = "adds 120 ms per request, 1.20 s where it happened; cost unknown"
     assert cell(operation("fallback_rate", **unknown)).added == said
+    untimed = {**added, "latency_s": None, "latency_per_affected_s": None}
+    said = "adds $0.0001 per request, $0.005 where it happened; time unknown"
+    assert cell(operation("fallback_rate", **untimed)).added == said
+    assert cell(operation("fallback_rate")).added == "what it adds is unknown"
+    cached = {**added, "latency_per_affected_s": None, "cost_per_affected_usd": None}
+    assert cell(operation("repair_rate", **cached)).added == "adds 120 ms and $0.0001 per request"
     assert cell(operation("repair_rate", **{**added, "n_affected": 0})).added == ""
 
 
@@ -76,9 +82,149 @@ def test_retries_stand_beside_the_latency() -> None:
 def test_a_variant_without_checks_says_so_and_a_recorded_one_has_no_row() -> None:
     view = build_view(with_parts(operations=(operation("repair_rate"),)))
     assert [row.variant for row in view.operations] == ["a"]
-    assert [c and c.name for c in view.operations[0].cells] == [None, None, "repaired", None, None]
-    text = terminal.render(with_parts(operations=(operation("repair_rate"),)))
-    assert "not checked" in text
+    assert view.operation_heads == (
+        "rejected",
+        "schema failure",
+        "no valid output",
+        "repaired",
+        "fell back",
+        "retried",
+    )
+    assert [c.rate.text for c in view.operations[0].cells] == [
+        *["not checked"] * 3,
+        "2.0%",
+        *["unknown"] * 2,
+    ]
+    run = with_parts(operations=(operation("repair_rate"),))
+    assert "not checked" in terminal.render(run)
+    assert '<span class="soft">not checked</span>' in html.render(run)
+
+
+NEVER = {"rate": 0.0, "n_affected": 0}
+BARE = {"output.parse": "text", "output.citations.field": "source"}
+
+
+def words(factors: dict[str, Any], quantities: Any, stages: Any = (), **figures: Any) -> list[str]:
+    """What stands in the cells of variant a, whose factors these are."""
+    entries = tuple(operation(quantity, **{**NEVER, **figures}) for quantity in quantities)
+    told = {name: {"a": value} for name, value in factors.items()}
+    view = build_view(with_parts(operations=entries, factors=told, stages=stages))
+    return [found.rate.text for found in view.operations[0].cells]
+
+
+RATES = (
+    "rejection_rate",
+    "schema_failure_rate",
+    "invalid_rate",
+    "repair_rate",
+    "fallback_rate",
+    "retry_rate",
+)
+
+
+def test_what_a_variant_lacks_is_named_in_place_of_a_rate() -> None:
+    lacks = ["0.0%", "no schema", "0.0%", "no repair", "no fallback", "0.0%"]
+    assert words(BARE, RATES) == lacks
+    whole = {"output.parse": "json", "output.repair": 1, "fallback.answer": "a human"}
+    assert words(whole, RATES) == ["0.0%"] * 6
+
+
+def test_what_variants_that_a_trial_is_handed_to_have_is_not_denied() -> None:
+    for leads in ({"fallback.to": "big"}, {"route.rules.0.to": "big"}):
+        assert words(BARE | leads, RATES) == ["0.0%"] * 6
+    stays = {"route.rules.0.to": "self", "route.rules.1.answer": "no"}
+    assert "no repair" in words(BARE | stays, RATES)
+
+
+def test_what_happened_is_never_denied_and_unstated_factors_deny_nothing() -> None:
+    assert "no repair" not in words(BARE, RATES, rate=0.02, n_affected=6)
+    assert "no repair" not in words({"model": "m"}, RATES)
+
+
+def test_a_baselines_outputs_were_checked_nobody_knows_how() -> None:
+    told = (stage("a", Stage.GENERATE, 1.0),)
+    assert words(BARE, ["retry_rate"])[:3] == ["unknown"] * 3
+    assert words({"output.parse": "text"}, ["retry_rate"], told)[:3] == ["not checked"] * 3
+
+
+def test_tool_errors_are_a_column_only_where_a_tool_was_called() -> None:
+    def last(factors: dict[str, Any], stages: Any = ()) -> list[str]:
+        entries = (operation("tool_error_rate", variant="b"), operation("retry_rate"))
+        told = {name: {"a": value} for name, value in factors.items()}
+        view = build_view(with_parts(operations=entries, factors=told, stages=stages))
+        assert view.operation_heads[-1] == "tool error"
+        return [row.cells[-1].rate.text for row in view.operations]
+
+    told = (stage("a", Stage.GENERATE, 1.0),)
+    assert last(BARE, told) == ["no tools", "2.0%"]
+    assert last(BARE | {"tools.policy": "auto"}, told) == ["none called", "2.0%"]
+    assert last(BARE | {"tools.policy": "auto"}) == ["unknown", "2.0%"]
+
+
+def called(**figures: Any) -> ToolEstimate:
+    given = {"variant": "b", "tool": "hang", "n_calls": 24, "n_errors": 24, "p50_s": 2.0}
+    given |= {"p95_s": 2.5, "error_kinds": {"raised": 4, "timeout": 20}}
+    return ToolEstimate.model_validate({**given, **figures})
+
+
+def sent(**figures: Any) -> RouteEstimate:
+    given = {"variant": "b", "to": "self", "rule": None, "n": 30, "share": 0.75, "ci_low": 0.6}
+    given |= {"ci_high": 0.86, "path": "warm", "p50_s": 0.4, "mean_usd": 0.0002}
+    return RouteEstimate.model_validate({**given, **figures})
+
+
+def test_calls_of_tools_and_routes_stand_in_every_report() -> None:
+    large = sent(to="large", rule="hard", n=10, share=0.25, ci_low=0.1, ci_high=0.4, mean_usd=None)
+    run = with_parts(tools=(called(),), routes=(sent(), large))
+    text = re.sub(r" +", " ", terminal.render(run))
+    assert "b hang 24 24 (timeout 20, raised 4) 2.00 s 2.50 s" in text
+    assert "b itself - 75.0% [60.0 to 86.0] 30 of 40 400 ms $0.0002" in text
+    assert "b large hard 25.0% [10.0 to 40.0] 10 of 40 400 ms unknown" in text
+    comment = markdown.render(run)
+    assert "| b | hang | 24 | 24 (timeout 20, raised 4) | 2.00 s / 2.50 s |" in comment
+    assert "| b | large | hard | 25.0% (10.0 to 40.0) | 400 ms | unknown |" in comment
+    page = html.render(run)
+    assert '<table class="cards tools">' in page
+    assert "timeout 20, raised 4" in page
+    assert '<table class="cards routes">' in page
+    assert '<data value="0.25">25.0%</data>' in page
+
+
+def test_a_tools_name_is_a_models_text() -> None:
+    run = with_parts(tools=(called(tool="<img src=x>\x1b[2J| a"),))
+    assert "<img" not in html.render(run)
+    assert "\x1b" not in terminal.render(run)
+    assert "\\| a" in markdown.render(run)
+
+
+def test_time_to_the_first_token_and_reasoning_stand_in_the_terminal_where_known() -> None:
+    def tokens(quantity: str, mean: float) -> TokenEstimate:
+        return TokenEstimate.model_validate(
+            {
+                "variant": "b",
+                "quantity": quantity,
+                "n": 9,
+                "mean": mean,
+                "ci_low": mean,
+                "ci_high": mean,
+            }
+        )
+
+    plain = with_parts(tokens=(tokens("prompt_tokens", 812), tokens("reasoning_tokens", 0)))
+    assert "reasoning" not in terminal.render(plain)
+    assert "first token" not in terminal.render(plain)
+    assert "of it reasoning" not in html.render(plain)
+    unknown = dict.fromkeys(("p50_ci_low_s", "p50_ci_high_s", "p95_ci_low_s", "p95_ci_high_s"))
+    first = LatencyEstimate.model_validate(
+        {"variant": "b", "path": "warm", "slice": "all", "n": 9, "p50_s": 0.2, "p95_s": 0.9}
+        | unknown
+    )
+    known = (tokens("reasoning_tokens", 64),)
+    run = with_parts(tokens=known, first_token=(first,), latency=(first,))
+    text = re.sub(r" +", " ", terminal.render(run))
+    assert "completion reasoning saved per call first token p50 / p95" in text
+    assert "b unknown unknown unknown 64.0 unknown 200 ms / 900 ms" in text
+    assert "of it reasoning" in html.render(run)
 
 
 def stage(variant: str, name: Stage, share: float | None) -> StageEstimate:
@@ -266,17 +412,99 @@ def test_the_comment_keeps_its_length_and_the_factors_their_place() -> None:
     assert not any(line.startswith("#### Stages") for line in lines)
 
 
-def test_long_factors_keep_the_end_that_tells_them_apart() -> None:
-    text = terminal.render(RUN)
-    line = next(line for line in text.splitlines() if line.startswith("model "))
-    assert line.split()[1:] == [
-        "http/llama-3.1-8b",
-        "http/llama-3.1-8b",
-        "http/lla…3.1-8b-ft",
-        "http/llama-3.1-8b",
+def test_long_factors_go_on_in_the_next_line() -> None:
+    lines = terminal.render(RUN).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("model "))
+    model = "http/llama-3.1-8b"
+    assert lines[at].split()[1:] == [model, model, "http/", model]
+    assert lines[at + 1].split() == ["llama-3.1-8b-ft"]
+
+
+def factors_of(*values: str, name: str = "model") -> RunData:
+    names = tuple(f"variant_{i}" for i in range(len(values)))
+    run = make_run(Shape(n=20, variants=names, rates=(0.5,) * len(values)))
+    entry = operation("retry_rate", variant=names[0])
+    factors = {name: dict(zip(names, values, strict=True))}
+    update = {"operations": (entry,), "factors": factors}
+    return replace(run, comparison=run.comparison.model_copy(update=update))
+
+
+def test_what_is_left_out_of_a_factor_ends_with_an_ellipsis_after_a_word() -> None:
+    value = ", ".join(f"rule number {i}" for i in range(10))
+    text = terminal.render(factors_of(value, *["none"] * 4))
+    assert "rule number…" in text or re.search(r"rule number \d…", text)
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_long_values_that_differ_at_their_end_only_stand_whole() -> None:
+    same = "the same words for a while " * 6
+    text = terminal.render(factors_of(f"{same}one", f"{same}two"))
+    assert "one" in text.split("held constant")[0].split()
+    assert "two" in text.split("held constant")[0].split()
+
+
+def test_many_variants_stand_in_groups_below_one_another() -> None:
+    text = terminal.render(factors_of(*(f"http/model-{i}" for i in range(12))))
+    table = text.partition("what differs")[2].partition("held constant")[0]
+    assert table.count("what differs") == 2
+    assert all(f"http/model-{i}" in table for i in range(12))
+    assert max(map(len, table.splitlines())) <= 100
+
+
+def test_stages_of_many_variants_do_too() -> None:
+    names = tuple(f"variant_{i}" for i in range(12))
+    run = make_run(Shape(n=20, variants=names, rates=(0.5,) * 12))
+    stages = tuple(stage(name, Stage.GENERATE, 1.0) for name in names)
+    update = {"operations": (operation("retry_rate", variant=names[0]),), "stages": stages}
+    run = replace(run, comparison=run.comparison.model_copy(update=update))
+    lines = terminal.render(run).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("p50 / p95 (share)"))
+    table = lines[first : lines.index("", first + 20) if "" in lines[first + 20 :] else None]
+    assert max(map(len, table)) <= 100
+    assert sum(line.count("120 ms / 480 ms (100.0%)") for line in lines) == 12
+
+
+def test_the_page_folds_what_differs_under_one_line() -> None:
+    page = html.render(RUN)
+    said = "4 factors differ: model, prompt.user, retrieval.use, tools"
+    assert f'<details class="fold" open><summary>{said}</summary>' in page
+    assert "output.rules.<wbr>" not in page
+    assert "prompt.<wbr>user" in page
+    one = build_view(factors_of("x", "y"))
+    assert one.differing == "1 factor differs: model"
+    many = {f"factor_{i}": {"a": i} for i in range(9)}
+    view = build_view(with_parts(factors=many))
+    assert view.differing == "9 factors differ: factor_0, factor_1, factor_2, factor_3, ..."
+
+
+def owned() -> RunData:
+    stated = [
+        {"id": "prompt_only", "operations": {"hours_to_change": 0.5}},
+        {"id": "tuned_rag", "operations": {"hours_to_change": 52, "owner": "<b>ml</b>"}},
+        {"id": "tools"},
     ]
+    return replace(RUN, manifest={**RUN.manifest, "variants": stated})
+
+
+def test_what_owning_a_variant_takes_is_shown_and_not_compared() -> None:
+    view = build_view(owned())
+    assert [(row.name, row.values) for row in view.owning] == [
+        ("hours_to_change", ("0.5", "not stated", "52", "not stated")),
+        ("owner", ("not stated", "not stated", "<b>ml</b>", "not stated")),
+    ]
+    assert all(row.is_held for row in view.owning)
+    page = html.render(owned())
+    part = page.partition('<tbody class="owning">')[2].partition("</tbody>")[0]
+    assert "hours_to_change" in part
+    assert "<b>" not in part
+    assert "held constant: 3 factors" in terminal.render(owned())
+    assert "hours_to_change" in terminal.render(owned()).partition("owning it")[2]
+    assert "owning it: hours\\_to\\_change | 0.5 |" in markdown.render(owned())
+    assert build_view(RUN).owning == ()
 
 
 def test_an_unknown_cost_of_live_variants_is_no_fault_of_a_recording() -> None:
     text = terminal.render(with_parts(cost=()))
     assert "Cost is unknown for every variant: a price or a usage is missing." in text
+    text = terminal.render(with_parts(latency=()))
+    assert "Latency is unknown for every variant: no call of a live variant was answered." in text

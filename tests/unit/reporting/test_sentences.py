@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from reporting_fixtures import Shape, make_run, verdict
 
 from harness.core.comparison import Conclusion, PairEstimate
 from harness.core.run import RunData
+from harness.core.score import Unscored
 from harness.core.verdict import Outcome
 from harness.reporting import html, junit, markdown, terminal
 from harness.reporting.figures import Figures
@@ -233,7 +236,7 @@ def noted(**changes: Any) -> list[str]:
         p.model_copy(update=few) if all(getattr(p, k) in v for k, v in changes.items()) else p
         for p in pairs
     )
-    found = notes(Figures(RUN.comparison.model_copy(update={"pairs": pairs})))
+    found = notes(Figures(RUN.comparison.model_copy(update={"pairs": pairs})), RUN.scores)
     return [note for note in found if "independent" in note]
 
 
@@ -253,8 +256,74 @@ def test_failures_by_kind() -> None:
         v.model_copy(update={"error_kinds": {"timeout": 2, "no_output": 3} if v.id == "b" else {}})
         for v in RUN.comparison.variants
     )
-    found = notes(Figures(RUN.comparison.model_copy(update={"variants": variants})))
+    found = notes(Figures(RUN.comparison.model_copy(update={"variants": variants})), RUN.scores)
     assert "Failures by kind: b no_output 3, timeout 2." in found
+
+
+def without_scores(metric: str, reason: Unscored) -> RunData:
+    """The run, in which nothing of the variant c is scored on a metric."""
+    (column,) = (m for m in RUN.scores.metrics if m.metric.id == metric)
+    value, code = column.value.copy(), column.reason.copy()
+    value[2], code[2] = np.nan, len(column.reasons) + 1
+    column = replace(column, value=value, reason=code, reasons=(*column.reasons, reason))
+    others = tuple(m for m in RUN.scores.metrics if m.metric.id != metric)
+    nothing = {"n": 0, "mean": None, "ci_low": None, "ci_high": None}
+    scores = tuple(
+        s.model_copy(update=nothing) if (s.variant, s.metric) == ("c", metric) else s
+        for s in RUN.comparison.scores
+    )
+    few = {"finding": "too_few", "n": 0, "n_units": 0}
+    pairs = tuple(
+        p.model_copy(update=few) if p.metric == metric and "c" in (p.candidate, p.baseline) else p
+        for p in RUN.comparison.pairs
+    )
+    comparison = RUN.comparison.model_copy(update={"scores": scores, "pairs": pairs})
+    return replace(
+        RUN, comparison=comparison, scores=replace(RUN.scores, metrics=(*others, column))
+    )
+
+
+def test_notes_say_why_a_variant_has_no_figure() -> None:
+    run = without_scores("overlap.1", Unscored("the variant does not retrieve"))
+    found = list(notes(Figures(run.comparison), run.scores))
+    assert (
+        "c has no figure for overlap.1, nor has any pair with it: the variant does not retrieve."
+        in found
+    )
+    assert not [note for note in found if "in all carry overlap.1" in note]
+
+
+def test_a_reason_that_is_not_told_is_not_made_up() -> None:
+    run = without_scores("overlap.1", Unscored("no target", applicable=False))
+    found = list(notes(Figures(run.comparison), run.scores))
+    assert any(note.startswith("Fewer than 10 independent examples in all carry") for note in found)
+    assert not [note for note in found if "no figure" in note]
+
+
+def test_an_interval_that_leaves_out_zero_is_not_called_no_evidence() -> None:
+    said = {"finding": "no_evidence", "diff": -0.208, "ci_low": -0.405, "ci_high": -0.042}
+    worse = pair(**said, p_value=0.06, p_adjusted=0.25, family="primary", n_needed=None)
+    figures = concluded("keep", "a", (worse,))
+    n = sum(p.family == "primary" and p.p_value is not None for p in figures.comparison.pairs)
+    assert n > 1
+    sentence = (
+        "b is 20.8 points worse than a on correct, between 4.2 and 40.5: not certain after "
+        f"correction for {n} figures (p = 0.250)"
+    )
+    assert pair_sentence(worse, figures) == sentence
+    assert conclude(figures).sentence == f"Keep a. {sentence}."
+    assert mark(worse, -0.208).word == "not certain"
+    run = replace(RUN, comparison=figures.comparison)
+    for text in (terminal.render(run), html.render(run), markdown.render(run), junit.render(run)):
+        whole = re.sub(r"[\\\s]+", " ", text)
+        assert "not certain after correction for" in whole
+        assert "4.2 and 40.5: no evidence" not in whole
+
+
+def test_one_figure_alone_was_not_corrected() -> None:
+    open_pair = pair(finding="no_evidence", p_value=0.06, p_adjusted=0.06)
+    alone = Figures(RUN.comparison.model_copy(update={"pairs": (open_pair,)}))
+    assert pair_sentence(open_pair, alone).endswith(": not certain (p = 0.060)")
 
 
 def test_incomplete_where_a_primary_figure_applies_to_nothing() -> None:
