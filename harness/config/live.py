@@ -217,9 +217,10 @@ class _Resolution:
         if file.count > len(found.shots):
             what = f"few_shot.count is {file.count}, but {file.source} holds {len(found.shots)}"
             spot.inside("count").tell(what)
-        if file.select == "fixed":
-            found = replace(found, shots=found.shots[: file.count], lines=found.lines[: file.count])
         self.shots = found
+        if file.select == "fixed":  # the others are never shown
+            shown = slice(file.count)
+            self.shots = replace(found, shots=found.shots[shown], lines=found.lines[shown])
         self.names["few_shot"] = found.path.name
         return FewShot(found.shots, file.count, file.select)
 

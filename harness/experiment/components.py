@@ -20,8 +20,7 @@ from harness.registry import Kind, build, load_function
 class Components:
     """Every plugin by `Component.key`, retrievers by `Retrieval.key`, functions by their name.
 
-    `retrievals` says what the retriever of a key was built for, `built` what any plugin was, by its
-    kind and key.
+    `retrievals` says what the retriever of a key was built for.
     """
 
     providers: dict[str, Provider] = field(default_factory=dict)
@@ -29,13 +28,12 @@ class Components:
     retrievals: dict[str, Retrieval] = field(default_factory=dict)
     rerankers: dict[str, Reranker] = field(default_factory=dict)
     toolboxes: dict[str, Toolbox] = field(default_factory=dict)
-    built: dict[tuple[Kind, str], Component] = field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def of(self, variants: Iterable[LiveVariant]) -> Components:
         """Those alone that `variants` and the variants within them use."""
         found = Components(functions=self.functions)
-        for use in (use for variant in variants for use in _uses(variant)):
+        for use in (use for variant in variants for use in uses(variant)):
             own, every = found.table(use.kind), self.table(use.kind)
             own[use.key] = every[use.key]
             found.note(use)
@@ -55,7 +53,6 @@ class Components:
         """Keep what a plugin was built for."""
         if use.retrieval is not None:
             self.retrievals[use.key] = use.retrieval
-        self.built.setdefault((use.kind, use.key), use.component)
 
     def identity(self, variant: LiveVariant) -> dict[str, JsonValue]:
         """What tells apart two routes to the model of `variant`: factors `sdk.*` and `base_url`."""
@@ -102,6 +99,7 @@ class Components:
 class Use:
     """A plugin that a variant uses, and the key that its instance is shared by."""
 
+    variant: str
     kind: Kind
     key: str
     component: Component
@@ -123,7 +121,7 @@ def build_components(
     found = Components()
     seen: set[tuple[Kind, str]] = set()
     for variant in variants:
-        for use in _uses(variant):
+        for use in uses(variant):
             if (use.kind, use.key) in seen:
                 continue
             seen.add((use.kind, use.key))
@@ -153,18 +151,19 @@ def model_choices(variants: Iterable[LiveVariant]) -> dict[str, ModelChoice]:
     }
 
 
-def _uses(variant: LiveVariant) -> Iterator[Use]:
+def uses(variant: LiveVariant) -> Iterator[Use]:
     """Every plugin of a variant and of those that it leads to, as often as it is used."""
     for inner in variant.variants():
+        name = inner.id
         for _, task in inner.subtasks():
-            yield Use("provider", task.model.provider.key, task.model.provider)
+            yield Use(name, "provider", task.model.provider.key, task.model.provider)
         if inner.retrieval:
             retrieval = inner.retrieval
-            yield Use("retriever", retrieval.key, retrieval.retriever, retrieval)
+            yield Use(name, "retriever", retrieval.key, retrieval.retriever, retrieval)
         if inner.rerank:
-            yield Use("reranker", inner.rerank.reranker.key, inner.rerank.reranker)
+            yield Use(name, "reranker", inner.rerank.reranker.key, inner.rerank.reranker)
         for use in inner.tools.use if inner.tools else ():
-            yield Use("tool", use.component.key, use.component)
+            yield Use(name, "tool", use.component.key, use.component)
 
 
 def _corpus_problems(use: Use, plugin: Any) -> list[Problem]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Chunk
 from harness.core.values import fingerprint
-from harness.core.variant import Corpus
+from harness.core.variant import Corpus, LiveVariant
 from harness.errors import InputError, Problem
 from harness.experiment.components import Components
+from harness.experiment.readiness import not_opened
 
 if TYPE_CHECKING:
     from harness.corpus.document import Document
@@ -26,7 +28,9 @@ def cache_root() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "harness"
 
 
-async def open_retrievers(used: Components, problems: list[Problem]) -> None:
+async def open_retrievers(
+    variants: Sequence[LiveVariant], used: Components, problems: list[Problem]
+) -> None:
     """Make every retriever ready; what cannot be read or reached is added to `problems`.
 
     A retriever has a folder of the cache to itself, named by `Retrieval.key`: another content,
@@ -34,7 +38,7 @@ async def open_retrievers(used: Components, problems: list[Problem]) -> None:
     """
     corpora = CorpusReader(problems)
     for key, retriever in used.retrievers.items():
-        corpus, component = used.retrievals[key].corpus, used.retrievals[key].retriever
+        corpus = used.retrievals[key].corpus
         chunks: list[Chunk] | None = []
         if corpus is not None and retriever.needs_corpus:
             chunks = corpora.chunks(corpus)
@@ -43,8 +47,7 @@ async def open_retrievers(used: Components, problems: list[Problem]) -> None:
         try:
             await retriever.open(chunks, cache_root() / "index" / key)
         except ServiceError as error:
-            what = f"the retriever {component.use} cannot be opened: {error.message}"
-            problems.append(Problem(component.where(), what))
+            problems.append(not_opened(variants, key, error))
 
 
 class CorpusReader:

@@ -24,6 +24,7 @@ from harness.core.variant import LiveVariant
 from harness.errors import Problem
 from harness.experiment.arms import hashed, live_arm
 from harness.experiment.components import Components, build_components
+from harness.experiment.readiness import unready
 from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
 from harness.plugins.metadata_filter import filter_problems
@@ -72,6 +73,7 @@ def set_up(
     if live:
         prices = load_prices(draft.source.folder, problems)
         problems += _refused_requests(_readable(run), components)
+        problems += unready(_readable(run), components)
     if any(entry.variant is None for entry in draft.entries):
         return LiveSetup(components, prices)
     arms = tuple(_arm(entry, components) for entry in draft.entries if _is_known(entry, components))

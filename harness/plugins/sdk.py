@@ -67,9 +67,9 @@ async def attempt(
 
 async def warm_up() -> None:
     """Import what the SDKs' HTTP libraries import at their first request."""
-    import anyio
+    import anyio.lowlevel
 
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 async def read_json(response: Any) -> JsonValue:

@@ -42,7 +42,7 @@ TERMS: tuple[Term, ...] = (
         "Difference and points",
         "Candidate minus baseline on the same examples, question by question. Shares differ in "
         "points: from 30.0% to 35.0% is +5.0 points. If the interval of the difference leaves "
-        "out zero, chance alone does not explain it.",
+        "out zero, chance alone hardly explains it, as long as it is the only figure looked at.",
     ),
     Term(
         "finding",
@@ -162,7 +162,7 @@ TERMS: tuple[Term, ...] = (
     ),
     Term(
         "operation",
-        "Rejected, schema failure, repaired, fell back, retried, tool error",
+        "Rejected, schema failure, no valid output, repaired, fell back, retried, tool error",
         "Rejected: an output did not pass the variant's checks (JSON, schema, rules, citations). "
         "Schema failure: one was no JSON or broke the schema, whatever became of it. No valid "
         "output: in the end there was none, and nothing answered in its place. "

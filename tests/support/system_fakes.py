@@ -115,6 +115,9 @@ class Script:
     def problems(self, request):
         return []
 
+    async def open(self):
+        pass
+
     async def complete(self, request):
         self.requests.append(request)
         line = self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
@@ -167,6 +170,9 @@ class Backwards:
     asked: list = field(default_factory=list)
     identity = NOTHING
 
+    async def open(self):
+        pass
+
     async def rerank(self, query, passages, limit):
         self.asked.append((query, passages, limit))
         await self.timer.sleep(0.25)
@@ -189,6 +195,13 @@ class Workbench:
 
     def specs(self):
         return tuple(ToolSpec(name, "", {"type": "object"}) for name in self.functions)
+
+    @property
+    def names(self):
+        return tuple(self.functions)
+
+    def problems(self):
+        return ()
 
     async def open(self):
         return self.specs()

@@ -126,7 +126,8 @@ def test_everything_is_read() -> None:
     assert model.provider.where() == "v/full/variant.yaml:3:8"
     assert variant.normalise == ("nfkc", "strip")
     assert variant.prompt.system == Template("system.j2", "Be brief.")
-    assert variant.few_shot == FewShot((Shot({"question": "a"}, 1),), 1, "fixed")
+    shots = (Shot({"question": "a"}, 1), Shot({"input": "b"}, "2"))
+    assert variant.few_shot == FewShot(shots, 1, "fixed")
     assert variant.operations == {"hours_to_change": 4}
     assert [name for name, _ in variant.subtasks()] == [
         "generate", "rewrite", "compress", "route", "draft",

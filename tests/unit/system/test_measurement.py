@@ -22,8 +22,18 @@ from system_fakes import (
 
 from harness.core.chat import ServiceError
 from harness.core.record import Stage, Step, Usage
+from harness.core.tools import ToolResult
 from harness.core.values import canonical_json
-from harness.core.variant import Component, Context, Fallback, Output, Route, RouteRule
+from harness.core.variant import (
+    Component,
+    Context,
+    Fallback,
+    Output,
+    Route,
+    RouteRule,
+    ToolCheck,
+    Tools,
+)
 from harness.system.calls import service
 from harness.system.log import Ended, TrialLog
 
@@ -61,6 +71,27 @@ def test_waiting_for_a_place_and_for_retries_is_no_latency():
     assert (record.trace.calls, record.trace.attempts) == (2, 3)
     assert record.latency_s == 1.5
     assert rig.pacer.routes == ["shelf", "scripted/model-1"]
+
+
+def test_waiting_for_a_tools_process_is_no_latency():
+    waited = ToolResult("r", queue_s=0.0625)
+    rig = Rig(says("", ("t", "{}"), ("t", "{}")), "x", functions={"t": lambda a: waited})
+    record = rig.answer(variant(tools=tools()))
+    taken = [(one.start_s, one.latency_s, one.queue_s) for one in steps(record, "tool")]
+    assert taken == [(1.0, 0.0625, 0.0625), (1.125, 0.0625, 0.0625)]
+    assert (record.latency_s, record.trace.queue_s) == (2.125, 0.125)
+    before = Tools(tools().use, before=(ToolCheck("t", {}),))
+    record = Rig("x", functions={"t": lambda a: waited}).answer(variant(tools=before))
+    assert (record.latency_s, record.trace.queue_s) == (1.0625, 0.0625)
+
+
+def test_a_tool_cannot_have_waited_longer_than_its_call_took():
+    for queue_s, kept in ((9.0, 0.125), (-1.0, 0.0)):
+        told = ToolResult("r", queue_s=queue_s)
+        rig = Rig(says("", ("t", "{}")), "x", functions={"t": lambda a, told=told: told})
+        record = rig.answer(variant(tools=tools()))
+        assert step(record, "tool").queue_s == record.trace.queue_s == kept
+        assert record.latency_s == 2.125 - kept
 
 
 def test_repairs_and_fallbacks_are_the_systems_own_time():
@@ -224,7 +255,7 @@ def test_any_walk_ends_in_a_record_that_adds_up(setup, lines, small, costs):
         *lines,
         small=small,
         found=DOCS,
-        functions={"t": lambda a: "r"},
+        functions={"t": lambda a: ToolResult("r", queue_s=0.0625)},
         cost_usd=lambda choice, usage: next(prices),
         pacer={"retries": 1, "pause_s": 0.5, "queue_s": 0.25},
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_tools_and_their_results(where: dict[str, Any]) -> None:
         ]
 
     right, raised, wrong, unknown, huge = opened(where | {"usd_per_call": 0.1}, use)
-    assert right == ToolResult("order 7 is on its way ü", None, 0.1)
+    assert replace(right, queue_s=0.0) == ToolResult("order 7 is on its way ü", None, 0.1)
     assert raised.error == "raised"
     assert "no" in raised.text
     assert (wrong.error, wrong.cost_usd) == ("arguments", 0.0)
@@ -104,7 +105,7 @@ def test_a_call_that_hangs_is_given_up_and_the_next_one_works(where: dict[str, A
         return [await tools.call("hangs", {}), await tools.call("status", {"order": 1})]
 
     hung, right = opened(where | {"timeout_s": 3}, use)
-    assert hung == ToolResult("the tool gave no result within 3 s", "timeout")
+    assert replace(hung, queue_s=0.0) == ToolResult("the tool gave no result within 3 s", "timeout")
     assert right.error is None
 
 
@@ -140,6 +141,10 @@ def test_the_command_sees_no_key_unless_it_is_named(monkeypatch: pytest.MonkeyPa
         ({"command": STDIO, "only": ("status", "nope")}, "the server has no tool 'nope'"),
         ({"command": ("/no/such/program",)}, "No such file"),
         ({"command": (sys.executable, "-c", "pass")}, "onnection"),
+        (
+            {"command": (sys.executable, "-m", "no_such_server")},
+            "it said: .*No module named '?no_such_server",
+        ),
         ({"command": (sys.executable, SERVERS, "endless")}, "onnection"),
         ({"command": STDIO, "env": ("NOT_SET_ANYWHERE",)}, "NOT_SET_ANYWHERE is not set"),
         ({"url": "http://127.0.0.1:9/mcp"}, "onnect"),
@@ -155,6 +160,39 @@ def test_a_server_that_cannot_be_used(options: dict[str, Any], message: str) -> 
 
     with pytest.raises(ServiceError, match=message):
         asyncio.run(run())
+
+
+def test_what_a_server_says_before_it_dies_is_short_and_tells_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_LOGIN", "very-secret-login")
+    code = (
+        "import os, sys\n"
+        "for n in range(50_000): sys.stderr.write(f'line {n}\\n')\n"
+        "sys.stderr.write('\x1b[31mred ' + 'x' * 1000 + '\\n\\n')\n"
+        "sys.stderr.write('cannot log in with ' + os.environ['SHOP_LOGIN'])"
+    )
+
+    async def run() -> None:
+        await Mcp(command=(sys.executable, "-c", code), env=("SHOP_LOGIN",)).open()
+
+    with pytest.raises(ServiceError) as raised:
+        asyncio.run(run())
+    told = raised.value.message
+    assert told.endswith("... / cannot log in with ***")
+    assert "; it said: line 49999 / " in told
+    assert "line 49998" not in told
+    assert "\x1b" not in told
+    assert len(told) < 1000
+
+
+def test_what_is_known_of_a_server_before_it_is_started() -> None:
+    assert Mcp(command=STDIO).problems() == ()
+    assert Mcp(url="http://127.0.0.1:9/mcp").problems() == ()
+    (told,) = Mcp(command=("nonexistentcmd", "x")).problems()
+    assert told == "there is no program 'nonexistentcmd' that could be run"
+    assert Mcp(command=STDIO).names is None
+    assert Mcp(command=STDIO, only=("status",)).names == ("status",)
 
 
 def test_a_server_over_http_that_goes_away_is_a_lost_connection() -> None:

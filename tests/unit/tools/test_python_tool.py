@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from harness.core.tools import ToolResult
 from harness.files import sha256
 from harness.plugins.tools.python import Python
 
+DESCRIBED: dict[str, Any] = {"description": "d", "parameters": {"type": "object"}}
 MISBEHAVE: dict[str, Any] = {"function": "user_tools:misbehave", "parameters": {"type": "object"}}
 
 
@@ -26,9 +29,14 @@ def calls(
     """The results of calls one after the other."""
 
     async def use(tool: Python) -> list[ToolResult]:
-        return [await tool.call(tool.spec.name, each) for each in arguments]
+        return [plain(await tool.call(tool.spec.name, each)) for each in arguments]
 
     return opened(options or MISBEHAVE, use)
+
+
+def plain(result: ToolResult) -> ToolResult:
+    """The result without what was waited for."""
+    return replace(result, queue_s=0.0)
 
 
 def opened(options: Mapping[str, Any], use: Callable[[Python], Awaitable[Any]]) -> Any:
@@ -90,6 +98,8 @@ def test_the_source_is_part_of_the_identity() -> None:
         ({"function": "user_tools.sub:f"}, "there is no module 'user_tools.sub'"),
         ({"function": "math:sqrt"}, "has no source"),
         ({"function": "user_tools:no_such"}, "not written as `def no_such"),
+        ({"function": "json:nofn", **DESCRIBED}, "the module json has no nofn"),
+        ({"function": "user_tools:shop", **DESCRIBED}, "the module user_tools has no shop"),
         ({"function": "user_tools:untyped"}, "its argument 'value' has no type"),
         ({"function": "user_tools:price", "name": "a b"}, "should match pattern"),
         ({"function": "user_tools:price", "parameters": {"type": "array"}}, "`type: object`"),
@@ -221,7 +231,21 @@ def test_a_cancelled_call_leaves_no_answer_for_the_next_one() -> None:
         assert isinstance((await asyncio.gather(running, return_exceptions=True))[0], BaseException)
         return await tool.call("misbehave", {"how": "huge", "size": 1})
 
-    assert opened(MISBEHAVE, use) == ToolResult("x")
+    assert plain(opened(MISBEHAVE, use)) == ToolResult("x")
+
+
+def test_waiting_for_a_process_and_starting_one_is_no_time_of_the_tool() -> None:
+    async def use(tool: Python) -> list[ToolResult]:
+        began = perf_counter()
+        hung = asyncio.create_task(tool.call("misbehave", {"how": "hang"}))
+        await asyncio.sleep(0)  # it has the one process
+        later = await tool.call("misbehave", {"how": "huge", "size": 1})
+        return [await hung, later, replace(later, queue_s=perf_counter() - began)]
+
+    hung, later, all_of_it = opened(MISBEHAVE | {"timeout_s": 1}, use)
+    assert (hung.error, later.error) == ("timeout", None)
+    # the later one waited for the whole of the first call, its process's end, and a new process
+    assert 1.0 + hung.queue_s <= later.queue_s + 0.01 < all_of_it.queue_s + 0.01
 
 
 def test_keys_are_not_handed_on_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,11 +260,12 @@ def test_keys_are_not_handed_on_unless_they_are_named(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("1 / 0", {}, "ZeroDivisionError"),
-        ("import sys; sys.exit(1)", {}, "SystemExit"),
+        ("f = 1 / 0", {}, "ZeroDivisionError"),
+        ("import sys; sys.exit(1); f = 1", {}, "SystemExit"),
         ("f = 3", {}, "f is not a function"),
-        ("g = 3", {}, "AttributeError"),
-        ("import os; os._exit(1)", {}, "the process of broken_tool:f ended"),
+        ("class A:\n    def f(self): pass", {}, "AttributeError"),
+        ("def f(:", {}, "SyntaxError"),
+        ("import os; os._exit(1); f = 1", {}, "the process of broken_tool:f ended"),
         ("def f(): pass", {"env": ["NOT_SET_ANYWHERE"]}, "NOT_SET_ANYWHERE is not set"),
     ],
 )
@@ -253,10 +278,28 @@ def test_a_function_that_cannot_be_imported(
 ) -> None:
     (tmp_path / "broken_tool.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    given = {"description": "d", "parameters": {"type": "object"}, "workers": 2}
-    tool = Python(function="broken_tool:f", **given, **options)
+    tool = Python(function="broken_tool:f", workers=2, **DESCRIBED, **options)
     with pytest.raises(ServiceError, match=message):
         asyncio.run(tool.open())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from operator import neg as f",
+        "try:\n    from fast import f\nexcept ImportError:\n    f = abs",
+        "from operator import *",
+        "globals()['f'] = abs",
+        "def __getattr__(name): return abs",
+        "exec('f = abs')",
+    ],
+)
+def test_a_function_that_only_running_the_module_would_find_is_not_refused(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made_tool.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert Python(function="made_tool:f", **DESCRIBED).names == ("f",)
 
 
 def test_a_module_in_the_working_folder_is_found(
