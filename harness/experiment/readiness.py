@@ -18,7 +18,7 @@ _HINTS: Mapping[ErrorKind, str] = {
     "authentication": "check the environment variables that its options name",
     "not_found": "check the names among its options",
 }
-_ANY_HINT = "check its options"
+_ANY_HINT = "put right what it says, or change its options"
 
 
 def unready(variants: Sequence[LiveVariant], components: Components) -> list[Problem]:

@@ -31,14 +31,16 @@ class EmbeddedQuery:
         return None if self.cost_usd is None else self.cost_usd + search_usd
 
 
-async def load(embedder: Embedder) -> None:
-    """Load a local model now, so that the first query does not wait for it.
+async def load(embedder: AnyEmbedder) -> None:
+    """Load a local model, or import the HTTP client, so that the first query need not wait for it.
 
     Raises:
-        ServiceError: if it cannot be read.
+        ServiceError: if it cannot be read, or there is no key where one is asked for.
     """
     if isinstance(embedder, Local):
         await embedder.embed(["ready"])
+    else:
+        await embedder.open()
 
 
 async def embed_query(embedder: Embedder, text: str) -> EmbeddedQuery:

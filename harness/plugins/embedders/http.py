@@ -81,17 +81,28 @@ class Http(BaseModel):
         if client is not None:
             await client.close()
 
-    async def _ask(self, batch: list[str]) -> JsonValue:
+    async def open(self) -> None:
+        """Import the HTTP client; nothing is sent.
+
+        Raises:
+            ServiceError: if there is no key where one is asked for.
+        """
+        await self._connected().open()
+
+    def _connected(self) -> JsonClient:
         if self._client is None:
             key = key_from(self.api_key_env) if self.api_key_env else None
             headers = bearer(key) if key else {}
             self._client = JsonClient(
                 self.base_url, headers=headers, secret=key, max_bytes=_MAX_BYTES
             )
+        return self._client
+
+    async def _ask(self, batch: list[str]) -> JsonValue:
         body: dict[str, JsonValue] = {"model": self.model, "input": batch}
         if self.dimensions is not None:
             body["dimensions"] = self.dimensions
-        reply = await self._client.post("/embeddings", body, timeout_s=self.timeout_s)
+        reply = await self._connected().post("/embeddings", body, timeout_s=self.timeout_s)
         return reply.body
 
     def _cost_usd(self, body: JsonValue) -> float | None:

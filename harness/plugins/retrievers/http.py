@@ -47,7 +47,12 @@ class Http(EngineModel):
         return {"base_url": self.url}
 
     async def open(self, chunks: Sequence[Chunk], cache: Path) -> None:
-        """Nothing is indexed: the service has its own documents."""
+        """Nothing is indexed: the service has its own documents. The HTTP client is imported.
+
+        Raises:
+            ServiceError: if there is no key where one is asked for.
+        """
+        await self._connected().open()
 
     async def retrieve(self, query: Query) -> Ranking:
         """Ask the service, which must apply the conditions itself.

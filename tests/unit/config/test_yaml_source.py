@@ -148,7 +148,7 @@ def test_files_that_are_not_there(here: Path) -> None:
     }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(st.binary(max_size=60) | st.text("ab:-{}[]&*!|>'\"#%@,?<= \n\t1.", max_size=40))
 def test_no_input_ends_in_a_traceback(content: str | bytes) -> None:
     source, problems = read(content)

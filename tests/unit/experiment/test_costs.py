@@ -123,6 +123,7 @@ def test_a_vendors_list_price_is_not_another_servers(here: Path) -> None:
         "id: a\nmodel: openai/gpt-5",
         "id: b\nmodel: openai/gpt-5\nbase_url: http://127.0.0.1:9/v1",
         "id: c\nmodel: litellm/openai/gpt-5\nbase_url: http://127.0.0.1:9/v1",
+        "id: d\nmodel: litellm/openai/gpt-5",
         more="factors: [model, base_url, sdk]\n",
     )
     from harness.config.experiment import draft_experiment
@@ -130,7 +131,7 @@ def test_a_vendors_list_price_is_not_another_servers(here: Path) -> None:
     from harness.core.variant import LiveVariant
 
     book = load_prices(Path("configs"), [])
-    a, b, c = (
+    a, b, c, d = (
         entry.variant.model
         for entry in draft_experiment(desk.CONFIG).entries
         if isinstance(entry.variant, LiveVariant)
@@ -140,6 +141,7 @@ def test_a_vendors_list_price_is_not_another_servers(here: Path) -> None:
     assert own.input_usd is not None
     assert price_of(book, b) is None
     assert price_of(book, c) is None
+    assert price_of(book, d) == own
     prices("openai/gpt-5: {input_usd_per_million: 1, output_usd_per_million: 1}")
     found = price_of(load_prices(Path("configs"), []), b)
     assert found is not None

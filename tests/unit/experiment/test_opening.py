@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import live_desk as desk
+import mcp_servers
 import pytest
 from model_server import ModelServer
 
@@ -38,24 +40,43 @@ def tool(name: str, at: str = "desk_tools") -> str:
     return f"{{kind: python, function: '{at}:{name}'}}"
 
 
-def test_every_tool_that_cannot_be_had_is_told_and_no_model_asked(server: ModelServer) -> None:
+def test_every_tool_that_cannot_be_opened_is_told_and_no_model_asked(server: ModelServer) -> None:
+    Path("desk_tools.py").write_text(TOOLS + "import no_such_library\n")
+    mcp = f"{{kind: mcp, command: ['{sys.executable}', -m, no_such_server]}}"
     desk.config(
         f"id: a\ntools: {{use: [{tool('look')}]}}",
-        "id: b\ntools: {use: [{kind: mcp, command: [/no/such/server]}]}",
-        f"id: c\ntools:\n  use: [{tool('look')}]\n  before: [{{tool: lok, arguments: {{}}}}]",
-        f"id: d\ntools:\n  use:\n    - {tool('look')}\n    - {tool('broken')[:-1]}, name: look}}",
+        f"id: b\ntools: {{use: [{mcp}]}}",
+        f"id: c\ntools: {{use: [{mcp}], before: [{{tool: lok, arguments: {{}}}}]}}",
         more="factors: [tools]\n",
         url=server.openai_url,
     )
-    told = desk.refused()
-    assert told[0].startswith("configs/desk.yaml:11:26: the mcp tools cannot be had: ")
-    assert told[1:] == [
-        "configs/desk.yaml:18:23: c: no tool is called 'lok' | its tools are: look",
-        "configs/desk.yaml:26:18: d: two tools are called 'look' | give one of them another name, "
-        "or take it away with only",
-    ]
+    desk.ready()
+    python, mcp_told = desk.refused()
+    assert python.startswith(
+        "configs/desk.yaml:6:26: a: the tool python cannot be opened: cannot import desk_tools:look"
+    )
+    assert python.endswith(" | put right what it says, or change its options")
+    assert mcp_told.startswith(
+        "configs/desk.yaml:11:26: b, c: the tool mcp cannot be opened: MCPError: Connection closed"
+    )
+    assert "; it said: " in mcp_told
+    assert "No module named " in mcp_told
+    assert mcp_told.endswith(" | check that it runs, and that its command or address is right")
     assert server.requests == []
     assert list(Path("reports/desk").iterdir()) == []
+
+
+def test_tools_that_only_their_server_knows_are_told_when_it_is_open(server: ModelServer) -> None:
+    mcp = f"{{kind: mcp, command: ['{sys.executable}', '{mcp_servers.__file__}', stdio]"
+    before = "before: [{tool: statsu, arguments: {order: 1}}]"
+    desk.config(
+        f"id: a\ntools: {{use: [{mcp}, only: [status]}}], {before}}}",
+        more="factors: [tools]\n",
+        url=server.openai_url,
+    )
+    (told,) = desk.refused()
+    assert told.endswith("a: no tool is called 'statsu' | its tools are: status")
+    assert not Path("reports").exists()
 
 
 def test_only_what_the_chosen_variants_use_is_opened(server: ModelServer) -> None:
@@ -67,7 +88,7 @@ def test_only_what_the_chosen_variants_use_is_opened(server: ModelServer) -> Non
     )
     run = desk.run(variants=("a",), limit=2)
     assert [row["status"] for row in desk.trials(run)] == ["ok", "ok"]
-    assert "cannot be had" in desk.refused()[0]
+    assert "there is no program '/no/such/server'" in desk.refused()[0]
 
 
 def test_a_corpus_that_cannot_be_read_is_told_once(server: ModelServer) -> None:
@@ -176,5 +197,8 @@ def test_all_is_opened_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -
     assert slow_of_a_test.DONE == ["opened fine", "asked", "asked", "closed fine"]
     slow_of_a_test.DONE.clear()
     desk.config("id: a\nmodel: slow/m\nprovider: {name: broken}", more="factors: []\n")
-    assert desk.refused() == ["configs/desk.yaml:6:12: slow cannot be used: it is not installed"]
+    assert desk.refused() == [
+        "configs/desk.yaml:6:12: a: the provider slow cannot be opened: it is not installed | "
+        "put right what it says, or change its options"
+    ]
     assert slow_of_a_test.DONE == ["opened broken", "closed broken"]

@@ -121,3 +121,22 @@ def test_a_broken_model_is_told(tmp_path: Path) -> None:
 def test_mistakes_are_config_errors(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         build(cross_encoder_folder(tmp_path / "ce", WORDS), **options)
+
+
+def test_opening_reads_the_model(tmp_path: Path) -> None:
+    folder = cross_encoder_folder(tmp_path / "ce", WORDS)
+    expected = rerank(build(folder))
+    encoder = build(folder)
+    asyncio.run(encoder.open())
+    for path in folder.iterdir():
+        path.unlink()
+    assert rerank(encoder) == expected
+
+
+def test_what_is_no_cross_encoder_cannot_be_opened(tmp_path: Path) -> None:
+    broken = cross_encoder_folder(tmp_path / "ce", WORDS)
+    (broken / "model.onnx").write_bytes(b"no model")
+    for folder in (broken, encoder_folder(tmp_path / "e", WORDS)):
+        with pytest.raises(ServiceError) as raised:
+            asyncio.run(build(folder).open())
+        assert raised.value.kind == "bad_request"

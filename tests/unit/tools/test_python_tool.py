@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -234,18 +235,38 @@ def test_a_cancelled_call_leaves_no_answer_for_the_next_one() -> None:
     assert plain(opened(MISBEHAVE, use)) == ToolResult("x")
 
 
-def test_waiting_for_a_process_and_starting_one_is_no_time_of_the_tool() -> None:
-    async def use(tool: Python) -> list[ToolResult]:
-        began = perf_counter()
-        hung = asyncio.create_task(tool.call("misbehave", {"how": "hang"}))
-        await asyncio.sleep(0)  # it has the one process
-        later = await tool.call("misbehave", {"how": "huge", "size": 1})
-        return [await hung, later, replace(later, queue_s=perf_counter() - began)]
+def test_waiting_for_a_process_is_no_time_of_the_tool(tmp_path: Path) -> None:
+    gate, open_gate = tmp_path / "gate", tmp_path / "open"
+    os.mkfifo(gate)
+    open_gate.write_text("")
 
-    hung, later, all_of_it = opened(MISBEHAVE | {"timeout_s": 1}, use)
-    assert (hung.error, later.error) == ("timeout", None)
-    # the later one waited for the whole of the first call, its process's end, and a new process
-    assert 1.0 + hung.queue_s <= later.queue_s + 0.01 < all_of_it.queue_s + 0.01
+    async def use(tool: Python) -> tuple[list[ToolResult], float]:
+        first = asyncio.create_task(tool.call("clocked", {"path": str(gate)}))
+        await asyncio.sleep(0)  # it has the one process
+        later = asyncio.create_task(tool.call("clocked", {"path": str(open_gate)}))
+        await asyncio.sleep(0)
+        asked_s = perf_counter()
+        await asyncio.to_thread(gate.write_text, "")
+        return await asyncio.gather(first, later), asked_s
+
+    (first, later), asked_s = opened({"function": "user_tools:clocked"}, use)
+    ended_s = json.loads(first.text)["ended_s"]
+    assert later.queue_s >= ended_s - asked_s > 0
+
+
+def test_a_call_is_not_charged_for_the_process_that_it_needs_anew() -> None:
+    async def use(tool: Python) -> tuple[ToolResult, float, float]:
+        assert (await tool.call("clocked", {"path": ""})).error == "raised"
+        began_s = perf_counter()
+        next_one = asyncio.create_task(tool.call("clocked", {"path": os.devnull}))
+        await asyncio.sleep(0)
+        asked_s = perf_counter()
+        return await next_one, asked_s, perf_counter() - began_s
+
+    result, asked_s, all_s = opened({"function": "user_tools:clocked"}, use)
+    times = json.loads(result.text)
+    assert result.queue_s >= times["imported_s"] - asked_s > 0
+    assert all_s - result.queue_s >= times["ended_s"] - times["began_s"]
 
 
 def test_keys_are_not_handed_on_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
