@@ -187,7 +187,7 @@ def _add_functions(variant: LiveVariant, found: Components, problems: list[Probl
 
 def _source_sha256(function: str) -> str | None:
     """The hash of the source of a function's module; None where there is no source."""
-    from harness.plugins.signature import source_of
+    from harness.plugins.tooling.signature import source_of
 
     try:
         return sha256(source_of(function.partition(":")[0]))

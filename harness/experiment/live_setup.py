@@ -27,7 +27,7 @@ from harness.experiment.components import Components, build_components
 from harness.experiment.readiness import unready
 from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
-from harness.plugins.metadata_filter import filter_problems
+from harness.plugins.search.metadata_filter import filter_problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from harness.core.example import Example
 from harness.core.record import Answer, Failure, Record
 from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text, look_up
-from harness.plugins.json_text import parse_output, same_json
+from harness.plugins.texts.json_text import parse_output, same_json
 
 RIGHT = Scored(1.0)
 LARGEST = 1e100

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from harness.core.record import Record, Step
 from harness.core.values import JsonValue
-from harness.plugins.json_text import is_number
+from harness.plugins.texts.json_text import is_number
 
 Match: TypeAlias = Literal["id", "section", "document"]
 """When a passage covers a gold id: same id; of that section or document; of the same document."""

@@ -23,7 +23,7 @@ from harness.plugins.scorers.numeric_match import NumericMatch
 from harness.plugins.scorers.retrieval import Ranking, Retrieval
 from harness.plugins.scorers.token_f1 import TokenF1
 from harness.plugins.scorers.tool_calls import ToolCalls
-from harness.plugins.text import SQUAD
+from harness.plugins.texts.text import SQUAD
 from harness.ports import Scorer
 from harness.scoring.pointwise import score_records
 

@@ -12,9 +12,9 @@ from harness.core.chat import ServiceError
 from harness.core.options import Number, Whole
 from harness.core.score import FloatArray
 from harness.core.values import JsonValue
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import JsonClient, bearer, key_from
-from harness.plugins.vectors import unit
+from harness.plugins.search.vectors import unit
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, bearer, key_from
 
 _MAX_BYTES = 200_000_000  # 2048 vectors of 4096 numbers, as JSON
 

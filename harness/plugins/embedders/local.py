@@ -15,8 +15,8 @@ from harness.core.chat import ServiceError
 from harness.core.options import Whole
 from harness.core.score import FloatArray
 from harness.core.values import JsonValue
-from harness.plugins.onnx_models import OnnxModel, model_folder
-from harness.plugins.vectors import unit
+from harness.plugins.search.onnx_models import OnnxModel, model_folder
+from harness.plugins.search.vectors import unit
 
 _POOLED = "sentence_embedding"
 _OUTPUTS = (_POOLED, "last_hidden_state", "token_embeddings")

@@ -19,11 +19,16 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.values import JsonValue
-from harness.plugins.anthropic_messages import EventJoiner, is_last, messages_body, read_message
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import key_from
-from harness.plugins.model_params import anthropic_problems
-from harness.plugins.sdk import (
+from harness.plugins.wire.anthropic_messages import (
+    EventJoiner,
+    is_last,
+    messages_body,
+    read_message,
+)
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import key_from
+from harness.plugins.wire.model_params import anthropic_problems
+from harness.plugins.wire.sdk import (
     address_of,
     attempt,
     errors_of,

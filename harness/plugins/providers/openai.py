@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.values import JsonValue
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import key_from
-from harness.plugins.model_params import openai_problems
-from harness.plugins.openai_chat import ChunkJoiner, chat_body, read_answer
-from harness.plugins.sdk import (
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import key_from
+from harness.plugins.wire.model_params import openai_problems
+from harness.plugins.wire.openai_chat import ChunkJoiner, chat_body, read_answer
+from harness.plugins.wire.sdk import (
     address_of,
     attempt,
     errors_of,

@@ -34,8 +34,8 @@ from harness.core.chat import (
 from harness.core.options import Number, Whole
 from harness.core.record import Usage
 from harness.core.values import JsonValue, as_text, fingerprint
-from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
-from harness.plugins.yaml_text import YamlText, read_yaml_text
+from harness.plugins.texts.patterns import TIMEOUT_S, Pattern, compile_pattern
+from harness.plugins.texts.yaml_text import YamlText, read_yaml_text
 
 _IN_WORDS = {"extra_forbidden": "there is no such key", "tuple_type": "it must be a list"}
 

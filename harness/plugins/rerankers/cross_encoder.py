@@ -14,8 +14,8 @@ from harness.core.chat import ServiceError
 from harness.core.options import Whole
 from harness.core.passage import Passage, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.onnx_models import OnnxModel, model_folder
-from harness.plugins.reranking import best
+from harness.plugins.search.onnx_models import OnnxModel, model_folder
+from harness.plugins.search.reranking import best
 
 _OUTPUTS = ("logits", "scores")
 

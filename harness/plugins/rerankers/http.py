@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from harness.core.options import Number
 from harness.core.passage import Passage, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import JsonClient, bearer, key_from
-from harness.plugins.reranking import best, index_scores
+from harness.plugins.search.reranking import best, index_scores
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, bearer, key_from
 
 
 class Http(BaseModel):

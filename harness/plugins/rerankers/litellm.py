@@ -12,11 +12,11 @@ from harness.core.chat import ServiceError
 from harness.core.options import Number
 from harness.core.passage import Passage, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import key_from
-from harness.plugins.litellm_library import after_import, before_import, explained
-from harness.plugins.reranking import best, index_scores
-from harness.plugins.sdk import address_of, sdk_version
+from harness.plugins.search.reranking import best, index_scores
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import key_from
+from harness.plugins.wire.litellm_library import after_import, before_import, explained
+from harness.plugins.wire.sdk import address_of, sdk_version
 
 
 class LiteLLM(BaseModel):

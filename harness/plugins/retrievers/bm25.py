@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue, fingerprint
-from harness.plugins.index_cache import cached, keep
-from harness.plugins.passage_index import PassageIndex
+from harness.plugins.search.index_cache import cached, keep
+from harness.plugins.search.passage_index import PassageIndex
 
 if TYPE_CHECKING:
     import bm25s

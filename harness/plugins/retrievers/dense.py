@@ -18,8 +18,8 @@ from harness.core.values import JsonValue, fingerprint
 from harness.plugins.embedders.http import Http
 from harness.plugins.embedders.local import Local
 from harness.plugins.embedding import load
-from harness.plugins.index_cache import cached, keep
-from harness.plugins.passage_index import PassageIndex
+from harness.plugins.search.index_cache import cached, keep
+from harness.plugins.search.passage_index import PassageIndex
 
 AnyEmbedder: TypeAlias = Annotated[Local | Http, Field(discriminator="kind")]
 Vectors: TypeAlias = NDArray[np.float32]

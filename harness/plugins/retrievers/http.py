@@ -11,10 +11,10 @@ from pydantic import Field, PrivateAttr
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.conditions import conditions
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.engines import EngineModel, Places, items_at, ranked
-from harness.plugins.http_client import JsonClient, bearer, key_from
+from harness.plugins.search.conditions import conditions
+from harness.plugins.search.engines import EngineModel, Places, items_at, ranked
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, bearer, key_from
 
 
 class Http(EngineModel):

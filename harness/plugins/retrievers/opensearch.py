@@ -15,10 +15,10 @@ from harness.core.chat import ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue, look_up
-from harness.plugins.conditions import COMPARISONS, Condition, cannot, conditions, limit
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.engines import EngineModel, Places, items_at, malformed, ranked
-from harness.plugins.http_client import JsonClient, key_from
+from harness.plugins.search.conditions import COMPARISONS, Condition, cannot, conditions, limit
+from harness.plugins.search.engines import EngineModel, Places, items_at, malformed, ranked
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, key_from
 
 _VECTORS = {"knn_vector", "dense_vector"}
 _SEARCH = "_search?allow_partial_search_results=false&preference=harness"

@@ -17,7 +17,8 @@ from harness.core.chat import ErrorKind, ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue
-from harness.plugins.conditions import (
+from harness.plugins.embedding import AnyEmbedder, embed_query, load
+from harness.plugins.search.conditions import (
     COMPARISONS,
     Condition,
     cannot,
@@ -25,10 +26,9 @@ from harness.plugins.conditions import (
     limit,
     spellings,
 )
-from harness.plugins.embedding import AnyEmbedder, embed_query, load
-from harness.plugins.endpoint import EnvName
-from harness.plugins.engines import EngineModel, Places, ranked
-from harness.plugins.service_errors import service_error
+from harness.plugins.search.engines import EngineModel, Places, ranked
+from harness.plugins.wire.endpoint import EnvName
+from harness.plugins.wire.service_errors import service_error
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, sql

@@ -18,7 +18,8 @@ from harness.core.chat import ErrorKind, ServiceError
 from harness.core.options import Number
 from harness.core.passage import Chunk, Passage, Query, Ranking
 from harness.core.values import JsonValue, look_up
-from harness.plugins.conditions import (
+from harness.plugins.embedding import AnyEmbedder, embed_query, load
+from harness.plugins.search.conditions import (
     COMPARISONS,
     Condition,
     Scalar,
@@ -26,11 +27,10 @@ from harness.plugins.conditions import (
     limit,
     spellings,
 )
-from harness.plugins.embedding import AnyEmbedder, embed_query, load
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.engines import EngineModel, Places, items_at, ranked
-from harness.plugins.http_client import JsonClient, key_from
-from harness.plugins.service_errors import service_error
+from harness.plugins.search.engines import EngineModel, Places, items_at, ranked
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, key_from
+from harness.plugins.wire.service_errors import service_error
 
 _DISTANCES = {"Euclid", "Manhattan"}
 """Metrics where Qdrant's score is a distance: less is better."""

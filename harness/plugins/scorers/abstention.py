@@ -13,8 +13,8 @@ from harness.core.record import Record
 from harness.core.score import NO_ANSWER, Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, JsonValue, as_text
 from harness.plugins.base import ScorerModel, is_one_of
-from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
-from harness.plugins.text import normalise, quote
+from harness.plugins.texts.patterns import TIMEOUT_S, Pattern, compile_pattern
+from harness.plugins.texts.text import normalise, quote
 
 Texts: TypeAlias = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 

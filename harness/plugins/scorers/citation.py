@@ -16,8 +16,8 @@ from harness.core.score import Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import RIGHT, ScorerModel
 from harness.plugins.evidence import Found, Match, by_document, covered, everything_found, not_given
-from harness.plugins.patterns import TIMEOUT_S, Pattern, compile_pattern
-from harness.plugins.text import quote
+from harness.plugins.texts.patterns import TIMEOUT_S, Pattern, compile_pattern
+from harness.plugins.texts.text import quote
 
 _BRACKETS = re.compile(r"\[([^\[\]\n]{1,500})\](?!\()")
 _SEPARATOR = re.compile(r"[,;]")

@@ -12,7 +12,7 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import LiteralTargetScorer, right_or_wrong
-from harness.plugins.text import Normalisation, normalise, quote
+from harness.plugins.texts.text import Normalisation, normalise, quote
 
 Texts: TypeAlias = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 

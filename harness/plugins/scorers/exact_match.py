@@ -11,8 +11,8 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome
 from harness.core.values import JsonValue
 from harness.plugins.base import LiteralTargetScorer, right_or_wrong
-from harness.plugins.json_text import same_json
-from harness.plugins.text import Normalisation, got_expected, normalise
+from harness.plugins.texts.json_text import same_json
+from harness.plugins.texts.text import Normalisation, got_expected, normalise
 
 
 class ExactMatch(LiteralTargetScorer):

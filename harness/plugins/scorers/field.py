@@ -13,9 +13,9 @@ from harness.core.record import Answer, Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import Absent, JsonValue, look_up
 from harness.plugins.base import LARGEST, ScorerModel, right_or_wrong
-from harness.plugins.json_text import is_number
-from harness.plugins.numbers import as_number
-from harness.plugins.text import quote
+from harness.plugins.texts.json_text import is_number
+from harness.plugins.texts.numbers import as_number
+from harness.plugins.texts.text import quote
 
 
 class Field(ScorerModel):

@@ -14,9 +14,9 @@ from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ABSENT, Absent, JsonValue, look_up
 from harness.plugins.base import RIGHT, TargetScorer
-from harness.plugins.json_text import is_number, parse_output, same_json
-from harness.plugins.numbers import as_number
-from harness.plugins.text import Normalisation, got_expected, normalise, quote
+from harness.plugins.texts.json_text import is_number, parse_output, same_json
+from harness.plugins.texts.numbers import as_number
+from harness.plugins.texts.text import Normalisation, got_expected, normalise, quote
 
 
 class FieldRule(BaseModel):

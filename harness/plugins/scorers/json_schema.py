@@ -13,7 +13,7 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome
 from harness.core.values import JsonValue, encodable, parse_json
 from harness.plugins.base import ScorerModel, right_or_wrong
-from harness.plugins.json_text import parse_output
+from harness.plugins.texts.json_text import parse_output
 
 
 def _load(schema: Any, info: ValidationInfo) -> Any:

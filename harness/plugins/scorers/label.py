@@ -21,7 +21,7 @@ from harness.core.score import (
 )
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import TargetScorer
-from harness.plugins.text import Normalisation, class_name, got_expected, normalise
+from harness.plugins.texts.text import Normalisation, class_name, got_expected, normalise
 
 
 class Label(TargetScorer):

@@ -15,9 +15,9 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome, Unscored
 from harness.core.values import JsonValue
 from harness.plugins.base import LiteralTargetScorer, right_or_wrong
-from harness.plugins.json_text import is_number
-from harness.plugins.numbers import Percent, as_number, numbers_in
-from harness.plugins.text import quote
+from harness.plugins.texts.json_text import is_number
+from harness.plugins.texts.numbers import Percent, as_number, numbers_in
+from harness.plugins.texts.text import quote
 
 _NOT_A_NUMBER = Unscored("the target holds no number", applicable=False)
 

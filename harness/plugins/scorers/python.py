@@ -19,7 +19,7 @@ from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue
 from harness.files import sha256
 from harness.plugins.base import LARGEST, ScorerModel
-from harness.plugins.text import quote
+from harness.plugins.texts.text import quote
 
 
 class Python(ScorerModel):

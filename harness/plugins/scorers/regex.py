@@ -14,8 +14,8 @@ from harness.core.record import Record
 from harness.core.score import ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import LiteralTargetScorer, right_or_wrong
-from harness.plugins.patterns import TIMEOUT_S, Flag, Pattern, compile_pattern
-from harness.plugins.text import Normalisation, got_expected, normalise, quote
+from harness.plugins.texts.patterns import TIMEOUT_S, Flag, Pattern, compile_pattern
+from harness.plugins.texts.text import Normalisation, got_expected, normalise, quote
 
 
 class Regex(LiteralTargetScorer):

@@ -31,9 +31,9 @@ from harness.plugins.evidence import (
     found_at,
     not_given,
 )
-from harness.plugins.json_text import is_number
-from harness.plugins.numbers import as_number
-from harness.plugins.text import quote
+from harness.plugins.texts.json_text import is_number
+from harness.plugins.texts.numbers import as_number
+from harness.plugins.texts.text import quote
 
 Measure: TypeAlias = Literal[
     "precision@k",

@@ -14,7 +14,7 @@ from harness.core.record import Record
 from harness.core.score import Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import JsonValue, as_text
 from harness.plugins.base import LiteralTargetScorer
-from harness.plugins.text import got_expected, squad_tokens
+from harness.plugins.texts.text import got_expected, squad_tokens
 
 
 class TokenF1(LiteralTargetScorer):

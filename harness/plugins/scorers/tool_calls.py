@@ -18,8 +18,8 @@ from harness.core.record import Answer, Failure, Record, Stage
 from harness.core.score import NO_ANSWER, Aggregate, Metric, Scored, ScoreOutcome, Unscored
 from harness.core.values import ToolCall, tool_call
 from harness.plugins.base import TargetScorer, Unreadable
-from harness.plugins.json_text import json_key
-from harness.plugins.text import quote
+from harness.plugins.texts.json_text import json_key
+from harness.plugins.texts.text import quote
 
 _NO_GOLD = Unscored("the example has no gold tool calls", applicable=False)
 _NO_CALLS = Unscored("the recording does not say which tools were called")

@@ -13,9 +13,14 @@ from pydantic import Field, PrivateAttr
 from harness.core.chat import ServiceError, ToolSpec
 from harness.core.tools import ToolResult
 from harness.core.values import JsonValue
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import JsonClient, bearer, key_from
-from harness.plugins.tool_options import MAX_RESULT_CHARS, OneToolModel, Parameters, ToolName
+from harness.plugins.tooling.tool_options import (
+    MAX_RESULT_CHARS,
+    OneToolModel,
+    Parameters,
+    ToolName,
+)
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import JsonClient, bearer, key_from
 
 
 class Http(OneToolModel):

@@ -18,12 +18,17 @@ from pydantic import Field, PrivateAttr, model_validator
 from harness.core.chat import ServiceError, ToolSpec
 from harness.core.tools import ToolResult
 from harness.core.values import JsonValue, encodable
-from harness.plugins.child_process import EnvNames, LastLines, environment, without_secrets
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import bearer, key_from
-from harness.plugins.mcp_transports import stdio, streamable_http
-from harness.plugins.service_errors import readable
-from harness.plugins.tool_options import NAME_PATTERN, ArgumentCheck, ToolsModel, unknown_tool
+from harness.plugins.tooling.child_process import EnvNames, LastLines, environment, without_secrets
+from harness.plugins.tooling.mcp_transports import stdio, streamable_http
+from harness.plugins.tooling.tool_options import (
+    NAME_PATTERN,
+    ArgumentCheck,
+    ToolsModel,
+    unknown_tool,
+)
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import bearer, key_from
+from harness.plugins.wire.service_errors import readable
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -19,15 +19,15 @@ from harness.core.options import Whole
 from harness.core.tools import ToolResult
 from harness.core.values import JsonValue
 from harness.files import sha256
-from harness.plugins.child_process import (
+from harness.plugins.tooling.child_process import (
     EnvNames,
     LineProcess,
     environment,
     own_python_path,
     without_secrets,
 )
-from harness.plugins.signature import Signature, may_have, signature_of, source_of
-from harness.plugins.tool_options import OneToolModel, Parameters, ToolName
+from harness.plugins.tooling.signature import Signature, may_have, signature_of, source_of
+from harness.plugins.tooling.tool_options import OneToolModel, Parameters, ToolName
 
 _START_S = 60.0
 _MAX_LINE_BYTES = 16_000_000
@@ -201,7 +201,7 @@ class _Pool:
     async def _start_one(self) -> LineProcess:
         tool = self._tool
         argv = [
-            sys.executable, "-P", "-m", "harness.plugins.tool_worker",
+            sys.executable, "-P", "-m", "harness.plugins.tooling.tool_worker",
             tool.function, str(tool.memory_mb), str(tool.timeout_s),
         ]  # fmt: skip
         env = environment(tool.env, own_python_path())

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from harness.core.chat import ServiceError
 from harness.plugins.embedders.local import Local
-from harness.plugins.onnx_models import OnnxModel
+from harness.plugins.search.onnx_models import OnnxModel
 
 WORDS = {"refund": (1.0, 0.0), "late": (0.0, 1.0), "both": (3.0, 4.0)}
 

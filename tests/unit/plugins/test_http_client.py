@@ -14,8 +14,8 @@ from model_server import CUT, HANG, ModelServer, Reply, broken
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.chat import ServiceError
-from harness.plugins.endpoint import BaseUrl, EnvName
-from harness.plugins.http_client import (
+from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.http_client import (
     JsonClient,
     JsonReply,
     bearer,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.chat import ServiceError
-from harness.plugins.metadata_filter import filter_problems, passes
+from harness.plugins.search.metadata_filter import filter_problems, passes
 
 DOC = {
     "audience": ["staff", "partners"],

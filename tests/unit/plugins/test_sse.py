@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.plugins.sse import EventParser
+from harness.plugins.wire.sse import EventParser
 
 
 def events(*pieces: bytes) -> list[bytes]:

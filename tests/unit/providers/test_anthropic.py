@@ -13,8 +13,8 @@ from model_server import Asked, Call, ModelServer, Say
 
 from harness.core.chat import Completion, Message, RequestedCall
 from harness.core.record import Usage
-from harness.plugins.anthropic_messages import EventJoiner, read_message
 from harness.plugins.providers.anthropic import Anthropic
+from harness.plugins.wire.anthropic_messages import EventJoiner, read_message
 
 LIMIT = {"max_output_tokens": 50}
 TWO_CALLS = (

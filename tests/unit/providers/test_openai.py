@@ -13,9 +13,9 @@ from model_server import Asked, Call, ModelServer, Say, broken
 
 from harness.core.chat import Completion, Message, RequestedCall
 from harness.core.record import Usage
-from harness.plugins.openai_chat import ChunkJoiner, read_answer
 from harness.plugins.providers.http import Http
 from harness.plugins.providers.openai import OpenAI
+from harness.plugins.wire.openai_chat import ChunkJoiner, read_answer
 
 TWO_CALLS = (
     Call("look_up", '{"id": "A1"}', "call_a"),

@@ -27,11 +27,11 @@ from model_server import (
 )
 
 from harness.core.chat import ModelRequest
-from harness.plugins import openai_chat, sdk
 from harness.plugins.providers.anthropic import Anthropic
 from harness.plugins.providers.litellm import LiteLLM
 from harness.plugins.providers.openai import OpenAI
-from harness.plugins.service_errors import MAX_TEXT
+from harness.plugins.wire import openai_chat, sdk
+from harness.plugins.wire.service_errors import MAX_TEXT
 from harness.ports import Provider
 
 

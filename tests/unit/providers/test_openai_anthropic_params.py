@@ -11,11 +11,11 @@ from asking import LOOK_UP, SCHEMA, request
 from pydantic import ValidationError
 
 from harness.core.chat import PARAMS, ModelRequest
-from harness.plugins.anthropic_messages import messages_body
-from harness.plugins.model_params import anthropic_problems, openai_problems
-from harness.plugins.openai_chat import chat_body
 from harness.plugins.providers.anthropic import Anthropic
 from harness.plugins.providers.openai import OpenAI
+from harness.plugins.wire.anthropic_messages import messages_body
+from harness.plugins.wire.model_params import anthropic_problems, openai_problems
+from harness.plugins.wire.openai_chat import chat_body
 
 TOOLS, STRUCTURED = {"tools": (LOOK_UP,)}, {"schema": SCHEMA}
 

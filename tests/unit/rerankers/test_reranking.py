@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Passage
-from harness.plugins.reranking import best, index_scores
+from harness.plugins.search.reranking import best, index_scores
 
 PASSAGES = tuple(Passage(f"p{number}", f"text {number}", 1.0) for number in range(4))
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.chat import ServiceError
-from harness.plugins.conditions import OPERATORS, Condition, conditions, limit, spellings
+from harness.plugins.search.conditions import OPERATORS, Condition, conditions, limit, spellings
 
 
 @pytest.mark.parametrize(

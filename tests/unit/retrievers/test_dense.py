@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Chunk, Query
-from harness.plugins.passage_index import PassageIndex
 from harness.plugins.retrievers.dense import Dense
+from harness.plugins.search.passage_index import PassageIndex
 
 WORDS = {"refund": (1.0, 0.0, 0.0), "late": (0.0, 1.0, 0.0), "parcel": (0.0, 0.0, 1.0)}
 CHUNKS = [

@@ -16,8 +16,8 @@ from search_engines import json_reply
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Passage, Query, Ranking
-from harness.plugins.engines import Places, ranked
 from harness.plugins.retrievers.http import Http
+from harness.plugins.search.engines import Places, ranked
 
 KEY = "key-that-nobody-may-see"
 

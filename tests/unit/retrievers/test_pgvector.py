@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Passage, Query, Ranking
-from harness.plugins.metadata_filter import passes
 from harness.plugins.retrievers.pgvector import Pgvector
+from harness.plugins.search.metadata_filter import passes
 
 WORDS = {"refund": [1, 0, 0], "order": [0, 1, 0], "ticket": [0, 0, 1]}
 ROWS: tuple[tuple[str, str, str | None, Mapping[str, Any]], ...] = (

@@ -22,9 +22,9 @@ from search_engines import json_reply, qdrant
 
 from harness.core.chat import ServiceError
 from harness.core.passage import Passage, Query, Ranking
-from harness.plugins.conditions import conditions, spellings
-from harness.plugins.metadata_filter import passes
 from harness.plugins.retrievers.qdrant import Qdrant
+from harness.plugins.search.conditions import conditions, spellings
+from harness.plugins.search.metadata_filter import passes
 
 WORDS = {"refund": [1, 0, 0], "order": [0, 1, 0], "ticket": [0, 0, 1]}
 POINTS: tuple[tuple[int, list[float], dict[str, Any]], ...] = (

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from harness.core.example import Example
 from harness.core.record import Answer, AnswerPath, Record
 from harness.core.score import Scored, Unscored
-from harness.plugins.json_text import json_key, parse_output, same_json
 from harness.plugins.scorers.json_fields import JsonFields
 from harness.plugins.scorers.json_schema import JsonSchema
 from harness.plugins.scorers.json_valid import JsonValid
+from harness.plugins.texts.json_text import json_key, parse_output, same_json
 
 FENCED = '```json\n{"a": 1}\n```'
 

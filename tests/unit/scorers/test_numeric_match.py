@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness.core.score import Unscored
-from harness.plugins.numbers import numbers_in
 from harness.plugins.scorers.numeric_match import NumericMatch
+from harness.plugins.texts.numbers import numbers_in
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from harness.core.chat import ServiceError
 from harness.core.values import ABSENT, JsonValue, as_text, look_up
-from harness.plugins.conditions import Condition, conditions
+from harness.plugins.search.conditions import Condition, conditions
 
 _Ordered: TypeAlias = float | date | datetime
 

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from harness.core.chat import Completion, ServiceError
 from harness.core.values import JsonValue, parse_json
-from harness.plugins.http_client import retry_after_s
-from harness.plugins.openai_chat import malformed
-from harness.plugins.service_errors import error_kind, service_error, without_key
-from harness.plugins.sse import EventParser
+from harness.plugins.wire.http_client import retry_after_s
+from harness.plugins.wire.openai_chat import malformed
+from harness.plugins.wire.service_errors import error_kind, service_error, without_key
+from harness.plugins.wire.sse import EventParser
 
 MAX_BYTES = 10_000_000
 """An answer that is longer is none."""

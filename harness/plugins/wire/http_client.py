@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.core.chat import ErrorKind, ServiceError
 from harness.core.values import JsonValue, encodable, parse_json
-from harness.plugins.service_errors import error_kind, readable
-from harness.plugins.sse import EventParser
+from harness.plugins.wire.service_errors import error_kind, readable
+from harness.plugins.wire.sse import EventParser
 
 if TYPE_CHECKING:
     import aiohttp

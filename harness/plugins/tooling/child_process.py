@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from harness.core.chat import ServiceError
-from harness.plugins.endpoint import EnvName
+from harness.plugins.wire.endpoint import EnvName
 
 _PASSED = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from harness.core.chat import ServiceError
 from harness.core.passage import Passage
 from harness.core.values import JsonValue
-from harness.plugins.json_text import is_number
+from harness.plugins.texts.json_text import is_number
 
 _SCORES = ("relevance_score", "score")
 

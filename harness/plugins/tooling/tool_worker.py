@@ -1,4 +1,4 @@
-"""The process that a user's tool runs in: `python -m harness.plugins.tool_worker`.
+"""The process that a user's tool runs in: `python -m harness.plugins.tooling.tool_worker`.
 
 Arguments: `module:function`, the memory in MB that calls may take beside what importing the module
 took, and the seconds that a call may take. It reads a JSON line of arguments per call and writes a

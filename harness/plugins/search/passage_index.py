@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from harness.core.passage import Chunk, Passage
 from harness.core.values import JsonValue, canonical_json, fingerprint
-from harness.plugins.conditions import conditions
-from harness.plugins.metadata_filter import meets
+from harness.plugins.search.conditions import conditions
+from harness.plugins.search.metadata_filter import meets
 
 _MAX_MASKS = 256
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness.plugins.child_process import LastLines, LineProcess
+from harness.plugins.tooling.child_process import LastLines, LineProcess
 
 if TYPE_CHECKING:
     import httpx2

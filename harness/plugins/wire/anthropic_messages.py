@@ -13,7 +13,7 @@ from typing import Any
 from harness.core.chat import Completion, FinishReason, Message, ModelRequest, RequestedCall
 from harness.core.record import Usage
 from harness.core.values import JsonValue, encodable, tool_call
-from harness.plugins.openai_chat import count, malformed
+from harness.plugins.wire.openai_chat import count, malformed
 
 _FINISH: dict[JsonValue, FinishReason] = {
     "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.chat import ModelRequest
-from harness.plugins.anthropic_messages import messages_body
-from harness.plugins.openai_chat import chat_body
+from harness.plugins.wire.anthropic_messages import messages_body
+from harness.plugins.wire.openai_chat import chat_body
 
 SAMPLING = ("top_p", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty")
 """What a model that reasons refuses; temperature too, but for its default of 1."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.core.chat import ServiceError
-from harness.plugins.http_client import error_message, retry_after_s
-from harness.plugins.service_errors import error_kind, readable, service_error
+from harness.plugins.wire.http_client import error_message, retry_after_s
+from harness.plugins.wire.service_errors import error_kind, readable, service_error
 
 _SETTINGS = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a file

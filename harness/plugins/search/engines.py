@@ -13,7 +13,7 @@ from harness.core.chat import ServiceError
 from harness.core.options import Number
 from harness.core.passage import Passage
 from harness.core.values import ABSENT, JsonValue, encodable, look_up
-from harness.plugins.json_text import is_number
+from harness.plugins.texts.json_text import is_number
 
 MAX_CHARACTERS = 20_000_000
 """Of the texts of one ranking together."""

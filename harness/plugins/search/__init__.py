@@ -1,0 +1,1 @@
+"""What retrievers, rerankers and embedders share: indexes, filters, local models."""

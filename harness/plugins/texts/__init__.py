@@ -1,0 +1,1 @@
+"""Reading texts: JSON, numbers, patterns, YAML."""

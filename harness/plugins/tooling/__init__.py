@@ -1,0 +1,1 @@
+"""What the sources of tools share: processes with limits, options, signatures."""

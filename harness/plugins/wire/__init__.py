@@ -1,0 +1,1 @@
+"""What providers and other clients share: HTTP, the vendors' formats, errors, parameters."""
