@@ -48,14 +48,15 @@ def count() -> int:
 
 
 def clocked(path: str) -> dict[str, float]:
-    """When this process imported the module, began to read a file, and had read it.
+    """When this process imported the module, began to read a line, and had read it.
 
     Without a path the process ends.
     """
     began_s = time.perf_counter()
     if not path:
         os._exit(1)
-    Path(path).read_bytes()
+    with Path(path).open(encoding="ascii") as lines:
+        lines.readline()
     return {"imported_s": IMPORTED_S, "began_s": began_s, "ended_s": time.perf_counter()}
 
 

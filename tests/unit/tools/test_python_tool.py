@@ -238,6 +238,7 @@ def test_a_cancelled_call_leaves_no_answer_for_the_next_one() -> None:
 def test_waiting_for_a_process_is_no_time_of_the_tool(tmp_path: Path) -> None:
     gate, open_gate = tmp_path / "gate", tmp_path / "open"
     os.mkfifo(gate)
+    ours = os.open(gate, os.O_RDWR)
     open_gate.write_text("")
 
     async def use(tool: Python) -> tuple[list[ToolResult], float]:
@@ -246,10 +247,13 @@ def test_waiting_for_a_process_is_no_time_of_the_tool(tmp_path: Path) -> None:
         later = asyncio.create_task(tool.call("clocked", {"path": str(open_gate)}))
         await asyncio.sleep(0)
         asked_s = perf_counter()
-        await asyncio.to_thread(gate.write_text, "")
+        os.write(ours, b"\n")
         return await asyncio.gather(first, later), asked_s
 
-    (first, later), asked_s = opened({"function": "user_tools:clocked"}, use)
+    try:
+        (first, later), asked_s = opened({"function": "user_tools:clocked"}, use)
+    finally:
+        os.close(ours)
     ended_s = json.loads(first.text)["ended_s"]
     assert later.queue_s >= ended_s - asked_s > 0
 
