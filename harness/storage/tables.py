@@ -137,9 +137,14 @@ def _write(
 
 
 def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    """The rows by column; one that the file does not have, as older runs may not, is None."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=schema.names):
-            columns = [batch.column(name).to_pylist() for name in schema.names]
+        known = [name for name in schema.names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=known):
+            columns = [
+                batch.column(name).to_pylist() if name in known else [None] * len(batch)
+                for name in schema.names
+            ]
             for row in zip(*columns, strict=True):
                 yield dict(zip(schema.names, row, strict=True))
 

@@ -85,3 +85,14 @@ def test_a_baseline_keeps_counts_and_no_text(tmp_path: Path) -> None:
     (kept,) = read_trials(path)
     assert b"secret" not in path.read_bytes()
     assert kept.trace == replace(trace, steps=(), rejections=())
+
+
+def test_a_run_from_before_there_were_live_variants_is_read(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    record = Record("v", "e", 0, Answer("x"), AnswerPath.RECORDED)
+    path = tmp_path / "trials.parquet"
+    write_trials(path, "run", [record])
+    new = ["cache_write_tokens", "reasoning_tokens", "calls", "rejections", "fallback_to"]
+    pq.write_table(pq.read_table(path).drop_columns([*new, "routed_to"]), path)
+    assert read_trials(path) == (record,)
