@@ -8,6 +8,7 @@ from harness.config.definition import TOP_LEVEL
 from harness.config.source import Source
 from harness.config.suggest import did_you_mean
 from harness.config.variant import Entry
+from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
 
@@ -34,8 +35,13 @@ def check_factor_names(source: Source, entries: Sequence[Entry]) -> list[Problem
             _hint(str(factor), known),
         )
         for index, factor in enumerate(factors)
-        if known and factor not in known
+        if known and factor not in known and not _of_sdk(factor, entries)
     ]
+
+
+def _of_sdk(factor: JsonValue, entries: Iterable[Entry]) -> bool:
+    """Whether a factor may be one of a route to a model: each provider tells its own."""
+    return str(factor).startswith("sdk.") and any(entry.live for entry in entries)
 
 
 def _hint(factor: str, known: Iterable[str]) -> str:

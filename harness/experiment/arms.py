@@ -29,7 +29,9 @@ _PREFIXES = {
 
 def live_arm(variant: LiveVariant, components: Components) -> Arm:
     """The factors of a variant, the route to its model among them, and its templates."""
-    route = components.identity(variant)
+    identity = components.identity(variant)
+    # what a file among the options holds is a factor of the options already
+    route = {name: value for name, value in identity.items() if not name.endswith("_sha256")}
     told = {f"provider.{name.removeprefix('sdk.')}" for name in route}
     factors = {n: v for n, v in _factors(variant, components).items() if n not in told}
     return Arm(variant.id, {**factors, **route}, texts=dict(_texts(variant)))

@@ -21,17 +21,19 @@ class Clocked:
 def with_hours(clocked: Sequence[Clocked], prices: PriceBook) -> list[Record]:
     """The records, with the calls of models that are paid by the hour priced.
 
-    A machine's busy time is shared, at every instant, by the calls in flight. How long a call that
+    A machine is a model at an address. Its busy time is shared, at every instant, by the calls in
+    flight. How long a call that
     failed for good kept the machine busy is not known, nor is its cost then.
     """
-    calls: dict[str, list[tuple[int, int]]] = {}
+    calls: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for which, item in enumerate(clocked):
         for number, step in enumerate(_steps(item.record)):
             model = _answered_by(step)
             if model is not None and _usd_per_hour(model, prices) is not None:
-                calls.setdefault(model, []).append((which, number))
+                machine = (model, str(step.detail.get("route")))
+                calls.setdefault(machine, []).append((which, number))
     costs: dict[tuple[int, int], float] = {}
-    for model, places in calls.items():
+    for (model, _), places in calls.items():
         intervals = [_interval(clocked[which], number) for which, number in places]
         shares = shared_hours_cost(intervals, _usd_per_hour(model, prices) or 0.0)
         costs |= dict(zip(places, shares, strict=True))

@@ -47,7 +47,7 @@ async def open_retrievers(
         try:
             await retriever.open(chunks, cache_root() / "index" / key)
         except ServiceError as error:
-            problems.append(not_opened(variants, key, error))
+            problems.append(not_opened(variants, "retriever", key, error))
 
 
 class CorpusReader:

@@ -13,6 +13,7 @@ from harness.experiment.indexes import open_retrievers
 from harness.experiment.pricing import pricer
 from harness.experiment.readiness import not_opened, wrong_tools
 from harness.ports import Provider, Reranker
+from harness.registry import Kind
 from harness.system.parts import Parts
 
 
@@ -59,12 +60,15 @@ async def _open_services(
     variants: Sequence[LiveVariant], used: Components, problems: list[Problem]
 ) -> None:
     """Have the clients of models and rerankers imported, and local weights read."""
-    services: dict[str, Provider | Reranker] = {**used.providers, **used.rerankers}
-    for key, service in services.items():
+    services: list[tuple[Kind, str, Provider | Reranker]] = [
+        *(("provider", key, provider) for key, provider in used.providers.items()),
+        *(("reranker", key, reranker) for key, reranker in used.rerankers.items()),
+    ]
+    for kind, key, service in services:
         try:
             await service.open()
         except ServiceError as error:
-            problems.append(not_opened(variants, key, error))
+            problems.append(not_opened(variants, kind, key, error))
 
 
 async def _open_tools(
@@ -76,5 +80,5 @@ async def _open_tools(
         try:
             tools[key] = tuple(await toolbox.open())
         except ServiceError as error:
-            problems.append(not_opened(variants, key, error))
+            problems.append(not_opened(variants, "tool", key, error))
     return tools

@@ -11,6 +11,7 @@ from harness.core.chat import ErrorKind, ServiceError
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
 from harness.experiment.components import Components, Use, uses
+from harness.registry import Kind
 
 _HINTS: Mapping[ErrorKind, str] = {
     "connection": "check that it runs, and that its command or address is right",
@@ -44,9 +45,13 @@ def unready(variants: Sequence[LiveVariant], components: Components) -> list[Pro
     return [*problems, *wrong_tools(variants, names)]
 
 
-def not_opened(variants: Iterable[LiveVariant], key: str, error: ServiceError) -> Problem:
-    """That the plugin of `key`, which `variants` use, could not be opened, and what to do."""
-    use, users = next((use, users) for use, users in _users(variants) if use.key == key)
+def not_opened(
+    variants: Iterable[LiveVariant], kind: Kind, key: str, error: ServiceError
+) -> Problem:
+    """That a plugin which `variants` use could not be opened, and what to do."""
+    use, users = next(
+        (use, users) for use, users in _users(variants) if (use.kind, use.key) == (kind, key)
+    )
     what = f"{users}: the {use.kind} {use.component.use} cannot be opened: {error.message}"
     return Problem(use.component.where(), what, _HINTS.get(error.kind, _ANY_HINT))
 

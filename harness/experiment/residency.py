@@ -51,7 +51,7 @@ def _addresses(value: JsonValue) -> Iterator[str]:
         return
     for key, item in value.items():
         if key in _ADDRESSES and isinstance(item, str) and item:
-            yield item
+            yield from item.split(",")  # a database may be given several hosts
         elif key == "base_url" and item is None and "sdk" in value:
             yield _UNKNOWN
         else:

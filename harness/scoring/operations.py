@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -138,7 +139,7 @@ def _amounts(trace: Trace) -> Iterable[tuple[str, float | None]]:
         ("fallback", trace.fallback_used is not None, fallback_steps(trace)),
     ):
         known = told or not happened
-        yield f"{name}_s", sum(step.latency_s for step in steps) if known else None
+        yield f"{name}_s", _time_s(steps) if known else None
         yield f"{name}_usd", _cost_usd(steps) if known else None
     yield "retry_wait_s", trace.retry_wait_s
     yield "ttft_s", trace.ttft_s
@@ -191,6 +192,27 @@ def _cost_usd(steps: Iterable[Step]) -> float | None:
     return total
 
 
+def _known(amount: float | None) -> float:
+    return np.nan if amount is None else amount
+
+
+def _time_s(steps: Sequence[Step]) -> float:
+    """How long the steps took; passages that were compressed at once count as long as they took."""
+    at_once = [step for step in steps if step.stage is Stage.COMPRESS]
+    others = (step.latency_s for step in steps if step.stage is not Stage.COMPRESS)
+    total_s, until_s = sum(others), -math.inf
+    for step in sorted(at_once, key=_answering_from_s):
+        began_s = _answering_from_s(step)
+        ended_s = began_s + step.latency_s
+        total_s += max(0.0, ended_s - max(began_s, until_s))
+        until_s = max(until_s, ended_s)
+    return total_s
+
+
+def _answering_from_s(step: Step) -> float:
+    return step.start_s + step.queue_s + step.retry_wait_s
+
+
 def _add_stages(
     times: dict[Stage, FloatArray],
     costs: dict[Stage, FloatArray],
@@ -199,18 +221,13 @@ def _add_stages(
     steps: Iterable[Step],
 ) -> None:
     """Add up a trial's steps by stage; one unknown cost makes its stage's unknown."""
-    seen = set()
+    by_stage: dict[Stage, list[Step]] = {}
     for step in steps:
-        if step.stage not in times:
-            times[step.stage] = np.full(shape, np.nan)
-            costs[step.stage] = np.full(shape, np.nan)
-        time, cost = times[step.stage], costs[step.stage]
-        if step.stage not in seen:
-            seen.add(step.stage)
-            time[slot] = cost[slot] = 0.0
-        time[slot] += step.latency_s
-        cost[slot] += _known(step.cost_usd)
-
-
-def _known(amount: float | None) -> float:
-    return np.nan if amount is None else amount
+        by_stage.setdefault(step.stage, []).append(step)
+    for stage, own in by_stage.items():
+        if stage not in times:
+            times[stage] = np.full(shape, np.nan)
+            costs[stage] = np.full(shape, np.nan)
+        cost_usd = _cost_usd(own)
+        times[stage][slot] = _time_s(own)
+        costs[stage][slot] = np.nan if cost_usd is None else cost_usd

@@ -117,7 +117,8 @@ class Asker:
 
     def _asked(self, question: Question) -> dict[str, JsonValue]:
         new = [_message_json(message) for message in question.messages[question.new :]]
-        asked: dict[str, JsonValue] = {"model": self._choice.id, "messages": new}
+        asked: dict[str, JsonValue] = {"model": self._choice.id, "route": self._route}
+        asked["messages"] = new
         if question.tools:
             asked["tools"] = [tool.name for tool in question.tools]
             asked["tool_choice"] = question.tool_choice

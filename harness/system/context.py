@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.core.chat import Completion
 from harness.core.record import Stage
 from harness.core.values import JsonValue
 from harness.core.variant import Context
 from harness.ports import Pacer
 from harness.system.asking import Asker, Question
 from harness.system.finding import Found, Ranked
-from harness.system.log import Ended, TrialLog
+from harness.system.log import TrialLog
 from harness.system.parts import Parts
 
 SIMILARITY = 95.0
@@ -26,8 +25,6 @@ COMPARED_CHARS = 4_000
 COMPARED_PASSAGES = 100
 """How much of a passage, and how many, are compared for near repetition; it takes square time."""
 
-AT_ONCE = 8
-"""How many passages are compressed at once."""
 
 _PARTS = re.compile(r"(\d+)")
 
@@ -102,19 +99,17 @@ class Assembler:
         variables: Mapping[str, Any],
     ) -> list[str]:
         """A model's answer for every passage; empty where it found nothing in it, or refused."""
-        places = asyncio.Semaphore(AT_ONCE)
         questions = [
             Question(asker.messages({**variables, "query": query, "passage": one.shown()}))
             for one in ranked
         ]
 
-        async def ask(question: Question) -> Ended[Completion]:
-            async with places:
-                return await asker.call(log, Stage.COMPRESS, question)
-
         start_s = log.now_s()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(ask(question)) for question in questions]
+            tasks = [
+                group.create_task(asker.call(log, Stage.COMPRESS, question))
+                for question in questions
+            ]
         answers = log.take_together([task.result() for task in tasks], log.now_s() - start_s)
         return [
             "" if answer.finish_reason == "refusal" else answer.text.strip() for answer in answers

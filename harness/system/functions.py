@@ -45,7 +45,7 @@ class FunctionRules:
             except _RaisedError as error:
                 found.append(Reason("rule", f"{rule.name}: {error}"))
             else:
-                found += [] if said is None else [broken(rule, str(said))]
+                found += [] if said is None else [broken(rule, said)]
         return found
 
 
@@ -53,10 +53,18 @@ class _RaisedError(Exception):
     """A function raised."""
 
 
+def _words_of(problem: BaseException) -> str:
+    """What an exception says; nothing if that raises too."""
+    try:
+        return f": {bounded(str(problem), SHOWN_CHARS)}"
+    except Exception:  # noqa: BLE001 - foreign code raises anything
+        return ""
+
+
 async def in_thread(
     function: Callable[..., Any], arguments: Sequence[JsonValue], limit_s: float
-) -> Any:
-    """What `function` returns for copies of `arguments`, from a thread of its own.
+) -> str | None:
+    """What `function` returns for copies of `arguments`, as text, from a thread of its own.
 
     A thread cannot be ended. One that goes on for ever is left behind, and does not keep the
     process from ending, as the threads of a pool would.
@@ -66,10 +74,10 @@ async def in_thread(
         Exception: saying what the function raised.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
+    done: asyncio.Future[str | None] = loop.create_future()
     copies = deepcopy(tuple(arguments))
 
-    def finish(result: Any, error: _RaisedError | None) -> None:
+    def finish(result: str | None, error: _RaisedError | None) -> None:
         if done.done():
             return
         if error is None:
@@ -80,10 +88,10 @@ async def in_thread(
     def work() -> None:
         result, error = None, None
         try:
-            result = function(*copies)
+            said = function(*copies)
+            result = None if said is None else bounded(str(said), SHOWN_CHARS)
         except (Exception, SystemExit) as problem:  # noqa: BLE001 - foreign code raises anything
-            text = bounded(str(problem), SHOWN_CHARS)
-            error = _RaisedError(f"raised {type(problem).__name__}: {text}")
+            error = _RaisedError(f"raised {type(problem).__name__}{_words_of(problem)}")
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(finish, result, error)
 

@@ -73,6 +73,11 @@ class TrialLog:
         """Add a step of our own work, which began at `start_s`, costs nothing and ends now."""
         self.add(Step(stage, start_s, self.now_s() - start_s, detail=detail))
 
+    def routed(self, to: str | None) -> None:
+        """Note where the trial's own router sends it; those of other variants are in the steps."""
+        if not self._variant:
+            self.routed_to = to
+
     def add(self, step: Step) -> None:
         """Add a step of the variant that is at work, which nothing else was done beside."""
         self._keep(step)

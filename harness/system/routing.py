@@ -37,7 +37,7 @@ class Router:
         start_s = log.now_s()
         rule = self._first(label, variables)
         to = self._destination(rule)
-        log.routed_to = to
+        log.routed(to)
         name = rule.name if rule else None
         log.note(Stage.ROUTE, start_s, {"rule": name, "label": label, "to": to})
         return rule

@@ -276,9 +276,14 @@ def _parsed(dsn: str) -> dict[str, Any] | None:
 
 
 def _host(dsn: str) -> str | None:
+    """The hosts that libpq would connect to, by commas; None for a local socket."""
     parts = _parsed(dsn) or {}
-    host = parts.get("host") or parts.get("hostaddr")
-    return f"{host}:{parts.get('port') or 5432}" if host else None
+    if parts.get("service") or os.environ.get("PGSERVICE"):
+        return "the hosts of a connection service"
+    named = parts.get("hostaddr") or parts.get("host")
+    hosts = named or os.environ.get("PGHOSTADDR") or os.environ.get("PGHOST")
+    port = parts.get("port") or 5432
+    return ",".join(f"{host}:{port}" for host in hosts.split(",")) if hosts else None
 
 
 def _explained(error: Any, dsn: str) -> ServiceError:

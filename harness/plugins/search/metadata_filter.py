@@ -55,13 +55,19 @@ def filter_problems(where: Mapping[str, JsonValue]) -> list[str]:
 def _holds(value: JsonValue, wanted: Condition) -> bool:
     known = value is not None and value is not ABSENT
     if wanted.operator == "none_of":
-        return not known or not _is_among(value, wanted.values)
+        return not known or (_is_plain(value) and not _is_among(value, wanted.values))
     if not known:
         return False
     if wanted.operator == "any_of":
         return _is_among(value, wanted.values)
     pair = _comparable(value, wanted.values[0])
     return pair is not None and _ORDER[wanted.operator](*pair)  # type: ignore[arg-type]  # alike
+
+
+def _is_plain(value: JsonValue) -> bool:
+    """Whether a value is one that can be compared, or a list of such."""
+    values = value if isinstance(value, list) else [value]
+    return not any(isinstance(one, Mapping | list) for one in values)
 
 
 def _is_among(value: JsonValue, wanted: Sequence[JsonValue]) -> bool:

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 MAX_BYTES = 16_000_000
 MAX_ERROR_BYTES = 64_000
-DRAIN_S = 0.2
+DRAIN_S = 0.02
 """How long the end of a finished stream is waited for, so that the connection can be used again."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

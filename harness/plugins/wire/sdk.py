@@ -26,7 +26,7 @@ from harness.plugins.wire.sse import EventParser
 MAX_BYTES = 10_000_000
 """An answer that is longer is none."""
 
-DRAIN_S = 0.2
+DRAIN_S = 0.02
 """How long the end of a finished stream is waited for, so that the connection can be used again."""
 
 _PORTS = {"http": ":80", "https": ":443"}
