@@ -52,6 +52,7 @@ def template_problems(live: Live, fields: Collection[str]) -> list[Problem]:
     for variant in live.all():
         for text in variant.texts:
             problems += _unknown_names(text, fields)
+            problems += _unknown_checks(variant, text)
         problems += _unused(variant)
     return problems
 
@@ -68,6 +69,18 @@ def _unknown_names(text: PlacedText, fields: Collection[str]) -> Iterator[Proble
     for name in sorted(field_names(text.text, "input", expression=text.expression)):
         if name not in fields:
             yield _unknown(text, name, fields)
+
+
+def _unknown_checks(live: Live, text: PlacedText) -> Iterator[Problem]:
+    """Checks that a text names and that no call under `tools.before` makes."""
+    from harness.templating.template import field_names
+
+    tools = live.readable.tools
+    made = [check.name for check in tools.before] if tools else []
+    for name in sorted(field_names(text.text, "checks", expression=text.expression)):
+        if name not in made:
+            hint = did_you_mean(name, made) if made else "add the tool's call under tools.before"
+            yield Problem(text.place(_index_of(name, text)), f"no check is called '{name}'", hint)
 
 
 def _unknown(text: PlacedText, name: str, known: Collection[str]) -> Problem:

@@ -195,8 +195,6 @@ def leaves(left: Arm, right: Arm) -> list[Leaf]:
     for name in dict.fromkeys([*a, *b]):
         if _same(a.get(name), b.get(name)) or any(_covers(prefix, name) for prefix in silent):
             continue
-        if name == "base_url" and (name in a) != (name in b) and a.get("model") != b.get("model"):
-            continue  # of two routes to one model, one does not tell its address
         if _MODELS.fullmatch(name) and name in a and name in b and _same_model(a[name], b[name]):
             name = f"{name.removesuffix('model')}sdk.route"  # noqa: PLW2901
         part = name.partition(".")[0]

@@ -304,9 +304,13 @@ def _local_folder(given: str, info: ValidationInfo) -> Path:
     find_file: Callable[[str], Path] = context.get(
         "find_file", Path(context.get("folder", "")).joinpath
     )
-    meta = find_file(f"{given}/meta.json")
+    wrong = ValueError(f"path: '{given}' is no folder of a local Qdrant collection")
+    try:
+        meta = find_file(f"{given}/meta.json")
+    except ValueError:
+        raise wrong from None
     if not meta.is_file():
-        raise ValueError(f"path: '{given}' is no folder of a local Qdrant collection")
+        raise wrong
     return meta.parent
 
 
