@@ -237,3 +237,12 @@ def test_case_and_white_space_hide_nothing(texts: list[str], data: st.DataObject
     held = Live("v", None, BLANK, (), shots=ShotsFile((shot,), (1,), Path("shots.jsonl")))
     if any(text.strip() for text in texts):
         assert len(leak_problems(held, evalset(given))) == 1
+
+
+def test_a_check_that_no_call_makes_is_told() -> None:
+    tools = "tools: {use: [{kind: python, function: m:look}], before: [{tool: look}]}\n"
+    (told,) = names(tools, user="{{ question }} {{ checks.lok.result }}")
+    assert told.endswith("no check is called 'lok' | did you mean 'look'?")
+    assert names(tools, user="{{ question }} {{ checks.look.result }}") == []
+    (told,) = names(user="{{ question }} {{ checks.look.result }}")
+    assert told.endswith("no check is called 'look' | add the tool's call under tools.before")

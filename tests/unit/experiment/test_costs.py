@@ -146,3 +146,12 @@ def test_a_vendors_list_price_is_not_another_servers(here: Path) -> None:
     found = price_of(load_prices(Path("configs"), []), b)
     assert found is not None
     assert found.input_usd == pytest.approx(1e-6)
+
+
+def test_one_model_at_two_addresses_is_two_machines() -> None:
+    def at(host: str) -> Step:
+        detail = {"model": "http/m", "route": f"http/m @ {host}"}
+        return Step(Stage.GENERATE, 0.0, 2.0, None, detail=detail)
+
+    records = with_hours([clocked(0, at("10.0.0.1")), clocked(0, at("10.0.0.2"))], HOURLY)
+    assert [record.cost_usd for record in records] == [pytest.approx(2.25)] * 2

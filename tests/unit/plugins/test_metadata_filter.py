@@ -120,3 +120,9 @@ def test_before_after_and_equal_are_one_of_three(value, bound):
     assert at_most >= before
     assert at_least >= after
     assert (at_most or at_least) == (before or after or (at_most and at_least))
+
+
+@pytest.mark.parametrize("value", [[["secret"]], {"level": "secret"}, ["a", {"b": "secret"}]])
+def test_what_cannot_be_compared_passes_nothing(value: object) -> None:
+    assert not passes({"group": value}, {"group": {"none_of": ["secret"]}})
+    assert passes({"group": ["a", "b"]}, {"group": {"none_of": ["secret"]}})

@@ -202,3 +202,13 @@ def test_the_router_of_a_variant_handed_on_to_does_not_count():
 def test_reasoning_tokens_are_taken_along():
     table = table_of(Trace(steps=(GENERATE,), calls=1), usage=Usage(7, 0, 30, None, 12))
     assert of(table, "reasoning_tokens") == 12
+
+
+def test_passages_that_are_compressed_at_once_take_the_time_that_they_took_together():
+    one, two = (
+        Step(Stage.COMPRESS, at, 1.0, 0.25, queue_s=wait) for at, wait in ((0, 0), (0, 0.5))
+    )
+    apart = Step(Stage.COMPRESS, 5, 1.0, 0.25)
+    table = table_of(Trace(steps=(two, apart, one), calls=3, attempts=3))
+    assert table.stage_s[Stage.COMPRESS][0, 0, 0] == 1.5 + 1.0  # 0 to 1.5, and 5 to 6
+    assert table.stage_usd[Stage.COMPRESS][0, 0, 0] == 0.75

@@ -23,3 +23,22 @@ def test_a_function_that_hangs_is_a_broken_rule():
     finally:
         released.set()
     assert [str(reason) for reason in reasons] == ["rule: slow: took more than 0.05 s"]
+
+
+def test_a_function_that_gives_or_raises_what_has_no_words_is_a_broken_rule():
+    class SilentError(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def gives(output, given):
+        return SilentError()
+
+    def raises(output, given):
+        raise SilentError
+
+    rules = FunctionRules(
+        Output(rules=(Rule("gives", function="m:f"), Rule("raises", function="m:g"))),
+        {"m:f": gives, "m:g": raises},
+    )
+    told = [str(reason) for reason in asyncio.run(rules.reasons("x", {}))]
+    assert told == ["rule: gives: raised ValueError: ", "rule: raises: raised SilentError"]
