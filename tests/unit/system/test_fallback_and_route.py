@@ -243,3 +243,15 @@ def test_thin_router_then_small_tuned_model_then_large_one_out_of_distribution()
         ("fallback", "small"),
         ("generate", "large"),
     ]
+
+
+def test_the_routes_of_a_variant_that_took_over_are_in_its_steps_only() -> None:
+    last = other("small")
+    routing = other("routing", route=Route((RouteRule("all", template("true"), variant=last),)))
+    rig = Rig(says("hm", confidence=0.25), small=["last says"])
+    unsure = Fallback(routing, when=template("confidence < 0.5"))
+    record = rig.answer(variant("first", fallback=unsure))
+    assert record.outcome.output == "last says"
+    assert (record.trace.routed_to, record.trace.fallback_used) == (None, "routing")
+    (route,) = (one for one in record.trace.steps if one.stage.value == "route")
+    assert (route.variant, route.detail["to"]) == ("routing", "small")
