@@ -72,15 +72,18 @@ def _unknown_names(text: PlacedText, fields: Collection[str]) -> Iterator[Proble
 
 
 def _unknown_checks(live: Live, text: PlacedText) -> Iterator[Problem]:
-    """Checks that a text names and that no call under `tools.before` makes."""
+    """Checks that a text names and that no call under `tools.before` makes.
+
+    Nothing is said of a variant without such calls: it may share a template with one that has.
+    """
     from harness.templating.template import field_names
 
     tools = live.readable.tools
     made = [check.name for check in tools.before] if tools else []
     for name in sorted(field_names(text.text, "checks", expression=text.expression)):
-        if name not in made:
-            hint = did_you_mean(name, made) if made else "add the tool's call under tools.before"
-            yield Problem(text.place(_index_of(name, text)), f"no check is called '{name}'", hint)
+        if made and name not in made:
+            what, hint = f"no check is called '{name}'", did_you_mean(name, made)
+            yield Problem(text.place(_index_of(name, text)), what, hint)
 
 
 def _unknown(text: PlacedText, name: str, known: Collection[str]) -> Problem:
