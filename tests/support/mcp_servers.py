@@ -83,6 +83,7 @@ def serve() -> None:
 
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # before the port is told, so that nobody is turned away
     sys.stdout.write(f"{listening.getsockname()[1]}\n")
     sys.stdout.flush()
     app = server.streamable_http_app()
