@@ -61,6 +61,7 @@ def compare(subject: Subject) -> Comparison:
             *subject.warnings,
             *_idle_metrics(table),
             *_partly_known(subject),
+            *_unbilled(subject),
             *failing_tools(tools),
         ),
         factors=subject.factors,
@@ -92,6 +93,21 @@ def _confounded(subject: Subject) -> Iterator[ConfoundedPair]:
         if found is not None:
             turned = {"candidate": ids[first], "baseline": ids[second]}
             yield found.model_copy(update=turned)
+
+
+def _unbilled(subject: Subject) -> list[str]:
+    """A warning where calls were repeated and a cost is shown: the failed ones are not in it."""
+    operations = subject.trials.operations
+    if operations is None:
+        return []
+    unbilled = (operations.retried & np.isfinite(subject.trials.cost_usd)).sum(axis=(1, 2))
+    told = [f"{facts.id} {n}" for facts, n in zip(subject.variants, unbilled, strict=True) if n]
+    if not told:
+        return []
+    return [
+        "what calls that failed and were repeated were billed is unknown and in no cost; "
+        f"trials with such calls: {', '.join(told)}"
+    ]
 
 
 def _idle_metrics(table: Sequence[Column]) -> list[str]:

@@ -101,6 +101,8 @@ def _added(
     one_prompt = variant.tools is None and not (
         variant.fallback or variant.draft or variant.context.compress
     )
+    if variant.few_shot and variant.few_shot.select == "nearest":
+        return None  # which examples each prompt shows is known when it is made
     rewritten = variant.retrieval is not None and variant.retrieval.rewrite is not None
     if not one_prompt or rewritten:
         return None

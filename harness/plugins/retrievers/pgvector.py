@@ -50,10 +50,11 @@ _NUMBER = (
     " AND ({metadata} #> {key}::text[]) {compared} {value}::jsonb)"
 )
 _DATE = (
-    "(({metadata} #>> {key}::text[]) ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
+    "(({metadata} #>> {key}::text[]) ~"
+    " '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(T[0-9:.]+(Z|[+]00:00)?)?$'"
     ' AND ({metadata} #>> {key}::text[]) COLLATE "C" {compared} {value})'
 )
-"""Dates in ISO 8601 stand in the order of their texts."""
+"""Days and times in UTC stand in the order of their texts; a time of another zone never passes."""
 _SELECT = (
     "SELECT {id}::text, {text}, {document}, {sections}, {metadata},"
     " {embedding} {distance} %(vector)s AS distance"
@@ -251,6 +252,8 @@ def _clause(
         template = _NOT_AMONG
     elif condition.operator in COMPARISONS:
         spelled, value = limit(condition)
+        if isinstance(value, str) and len(value) != len("2026-01-31"):
+            raise cannot(condition.key, "this engine compares days, not times of day")
         compared = _COMPARED[spelled]
         template = _DATE if isinstance(value, str) else _NUMBER
         value = value if isinstance(value, str) else json.dumps(value)
