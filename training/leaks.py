@@ -4,8 +4,8 @@
 
 Draws every conversation that the shipped weights were trained on anew, from the seeds in
 `card.json`, and looks for three things. A *product* of the eval set: its name anywhere in a text. A
-*fact*: a sentence of the corpus that holds a gold value, word for word or nearly, which is when a
-sentence of a training text shares 60 % of its runs of three words. A *wording*: a question that
+*fact*: a sentence of the corpus that names a product and a gold value, word for word or nearly, which
+is when a sentence of a training text shares 60 % of its runs of three words. A *wording*: a question that
 differs from one of the training questions by its product alone, or by few characters beside it.
 """
 
@@ -69,8 +69,13 @@ def held_out(folder: Path) -> Held:
     values = {one["target"]["answer"] for one in examples if one["slices"]["kind"] == "knowledge"}
     texts = [path.read_text(encoding="utf-8") for path in sorted((folder / "corpus").glob("*.md"))]
     sentences = {line for text in texts for line in _SENTENCE.split(text)}
-    facts = sorted(line for line in sentences if any(value in line for value in values))
-    return Held(products(texts), facts, [one["input"]["question"] for one in examples])
+    named = products(texts)
+    facts = sorted(
+        line
+        for line in sentences
+        if any(value in line for value in values) and any(name in line for name in named)
+    )
+    return Held(named, facts, [one["input"]["question"] for one in examples])
 
 
 def products(texts: Iterable[str]) -> list[str]:
