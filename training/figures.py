@@ -174,15 +174,17 @@ def figure_table(trials: Sequence[Reply]) -> str:
 
 
 def token_table(trials: Sequence[Reply]) -> str:
-    """What a request takes."""
+    """What a request takes; a prompt too long for the model is turned away and takes no tokens."""
     rows = []
     for name in _variants(trials):
         own = [one for one in trials if one.variant == name]
-        tokens = [one.prompt_tokens for one in own if one.prompt_tokens is not None]
-        seconds = [one.latency_s for one in own if one.latency_s is not None]
-        ms = f"{1000 * np.mean(seconds):.0f}" if seconds else ""
-        rows.append((f"`{name}`", len(own), f"{np.mean(tokens):.0f}" if tokens else "", ms))
-    return markdown(("variant", "requests", "prompt tokens, mean", "ms a request, mean"), rows)
+        asked = [one for one in own if one.prompt_tokens != 0]
+        tokens = [one.prompt_tokens for one in asked if one.prompt_tokens is not None]
+        ms = [1000 * one.latency_s for one in asked if one.latency_s is not None]
+        means = [f"{np.mean(known):.0f}" if known else "" for known in (tokens, ms)]
+        rows.append((f"`{name}`", len(own), *means, len(own) - len(asked)))
+    head = ("variant", "messages", "prompt tokens, mean", "ms a message, mean", "prompts too long")
+    return markdown(head, rows)
 
 
 def slice_table(trials: Sequence[Reply]) -> str:

@@ -4,9 +4,10 @@
 
 Draws every conversation that the shipped weights were trained on anew, from the seeds in
 `card.json`, and looks for three things. A *product* of the eval set: its name anywhere in a text. A
-*fact*: a sentence of the corpus that names a product and a gold value, word for word or nearly, which
-is when a sentence of a training text shares 60 % of its runs of three words. A *wording*: a question that
-differs from one of the training questions by its product alone, or by few characters beside it.
+*fact*: a sentence of the corpus that names a product and a gold value, word for word or nearly,
+which is when a sentence of a training text shares 60 % of its runs of three words. A *wording*: a
+question that differs from one of the training questions by its product alone, or by few characters
+beside it.
 """
 
 from __future__ import annotations

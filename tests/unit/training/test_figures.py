@@ -166,9 +166,9 @@ def test_the_slice_table_has_both_readings_where_they_differ() -> None:
 def test_what_a_request_takes_is_a_mean_of_what_is_known() -> None:
     trials = [
         Reply("a", example(n), "", prompt_tokens=tokens, latency_s=seconds)
-        for n, (tokens, seconds) in enumerate([(100, 0.01), (200, 0.03), (None, None)])
+        for n, (tokens, seconds) in enumerate([(100, 0.01), (200, 0.03), (None, None), (0, 0.0)])
     ]
-    assert row_of(figures.token_table(trials), "`a`") == ["`a`", "3", "150", "20"]
+    assert row_of(figures.token_table(trials), "`a`") == ["`a`", "4", "150", "20", "1"]
 
 
 def records(outcomes: Iterable[Answer | Failure], trace: Trace | None) -> list[Record]:
