@@ -58,7 +58,11 @@ def take_picture() -> int:
     PICTURE.parent.mkdir(exist_ok=True)
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
     where = (f"--window-size={WINDOW}", f"--screenshot={PICTURE}", REPORT.resolve().as_uri())
-    done = subprocess.run([chromium, *flags, *where], check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [chromium, *flags, *where], capture_output=True, encoding="utf-8", check=False
+    )
+    if done.returncode:
+        print(done.stderr)
     return done.returncode
 
 

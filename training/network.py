@@ -29,7 +29,7 @@ class Shape:
     vocab_size: int = 3072
     d_copy: int = 128
     rope_base: float = 10000.0
-    max_tokens: int = 1024
+    max_tokens: int = 1152
     conv_width: int = CONV_WIDTH
 
 

@@ -22,7 +22,7 @@ from tests.integration.conftest import HARNESS
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = ROOT / "evalsets" / "support_desk"
-N_OF_KIND = {"knowledge": 32, "tool": 24, "abstain": 16}
+N_OF_KIND = {"knowledge": 22, "tool": 16, "abstain": 12}
 CONFIG = """\
 name: broken
 evalset: desk
@@ -197,7 +197,8 @@ def test_broken_tools_cost_the_tool_slice_and_nothing_else(comparison: dict[str,
     assert finding == "worse"
     assert lost < -50
     for kind in ("knowledge", "abstain"):
-        assert change(comparison, "prompt_tools", "broken_tools", "correct", kind)[0] == 0
+        found = change(comparison, "prompt_tools", "broken_tools", "correct", kind)
+        assert found[1] != "worse"
     rates = {
         one["variant"]: one["rate"]
         for one in comparison["operations"]
@@ -214,22 +215,24 @@ def test_outputs_cut_short_cost_the_format_and_with_it_the_values(
     assert lost < -50
     assert change(comparison, "prompt_rag", "cut", "correct", "knowledge")[1] == "worse"
     (cut,) = (one for one in comparison["variants"] if one["id"] == "cut")
-    assert cut["system_failures"] > 50
+    assert cut["system_failures"] > sum(N_OF_KIND.values()) / 2
 
 
 def test_another_run_gives_the_same_outputs_whatever_else_is_answered(
     project: Path, found: Path
 ) -> None:
     names = ("prompt_rag", "prompt_tools")
-    again = run(project, "again", "--variants", ",".join(names), "--concurrency", "1")
-    assert texts(again) == {key: text for key, text in texts(found).items() if key[0] in names}
+    options = ("--variants", ",".join(names), "--limit", "20", "--concurrency", "1")
+    once, again = texts(found), texts(run(project, "again", *options))
+    assert len(again) == 40
+    assert again == {key: once[key] for key in again}
 
 
 def texts(run: Path) -> dict[tuple[str, str], list[str]]:
     """What the model wrote, by variant and example."""
     return {
         (row["variant"], row["example_id"]): [
-            step["detail"]["text"]
+            step["detail"].get("text", "")
             for step in json.loads(row["steps"])
             if step["stage"] == "generate"
         ]

@@ -33,7 +33,7 @@ def network(folder: Path, model: str = "desk-base") -> tuple[Network, dict[str, 
 @settings(max_examples=10)
 @given(
     seed=st.integers(0, 1000),
-    cuts=st.lists(st.integers(1, 110), max_size=3),
+    cuts=st.lists(st.integers(1, 80), max_size=3),
     n_steps=st.integers(0, 5),
     shares=st.booleans(),
 )
