@@ -25,7 +25,7 @@ from training.tokens import Encoder
 from training.wordings import load
 
 RANK = 16
-N_EPOCHS = 3
+N_EPOCHS = 2
 N_TOKENS = 4096
 LR = 2e-3
 _FULL = ("sentinel", "sentinel_bias")

@@ -3,7 +3,7 @@
     python -m training.house --out training/house.jsonl
 
 The products are those of a catalogue that the company no longer has, so none of the eval set's
-facts can be learned. A third of the messages stand without passages, as in an archive of tickets:
+facts can be learned. A fifth of the messages stand without passages, as in an archive of tickets:
 their answers were right for the old catalogue.
 """
 
@@ -21,7 +21,7 @@ from training.passages import Cell, Layout, shelf
 from training.products import products
 from training.prompts import Prompt, Reply
 from training.questions import greeted, question, rambling
-from training.samples import elsewhere, escalation, on_shelf
+from training.samples import MISSING, elsewhere, escalation, on_shelf
 from training.wordings import Wordings, load, value
 
 SEED = "house-2025"
@@ -69,7 +69,7 @@ def messages(words: Wordings, n: int = N_MESSAGES) -> Iterator[dict[str, Any]]:
             found = shelf(r, words, catalogue=catalogue, layout=LAYOUT)
             lead = found.text + "\n"
         if kind == "passages":
-            asked, reply = on_shelf(r, words, made, found)
+            asked, reply = on_shelf(r, words, made, found, MISSING)
         elif kind == "archive":
             cell = r.choice(list(old))
             asked = rambling(r, words, question(r, cell))

@@ -4,7 +4,8 @@
 
 Sources: rotary positions (Su et al. 2021), RMSNorm (Zhang & Sennrich 2019), SwiGLU (Shazeer 2020),
 query-key norm (Henry et al. 2020), short causal convolutions before attention and feed-forward
-(Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016).
+(Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), keys that begin
+equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Shape:
     vocab_size: int = 3072
     d_copy: int = 128
     rope_base: float = 10000.0
+    rope_share: float = 0.5
     max_tokens: int = 1152
     conv_width: int = CONV_WIDTH
 
@@ -51,6 +53,8 @@ class Layer(nn.Module):
         self.gate_up = nn.Linear(d, 2 * shape.d_ff, bias=False)
         self.down = nn.Linear(shape.d_ff, d, bias=False)
         nn.init.normal_(self.qkv.weight, std=d**-0.5)
+        with torch.no_grad():  # a query begins as what finds its like
+            self.qkv.weight[d : 2 * d] = self.qkv.weight[:d]
         nn.init.normal_(self.gate_up.weight, std=d**-0.5)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.down.weight)
@@ -84,6 +88,8 @@ class Network(nn.Module):
         )
         for part in (self.copy_query, self.copy_key, self.copy_key_before):
             nn.init.normal_(part.weight, std=d**-0.5)
+        with torch.no_grad():
+            self.copy_key_before.weight.copy_(self.copy_query.weight)
         self.sentinel = nn.Parameter(torch.zeros(d))
         self.sentinel_bias = nn.Parameter(torch.tensor([6.0]))
         cos, sin = angles(shape)
@@ -158,5 +164,6 @@ def angles(shape: Shape) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the rotations: each (max_tokens, head size / 2)."""
     head = shape.d_model // shape.n_heads
     frequency = shape.rope_base ** (-torch.arange(0, head, 2).float() / head)
+    frequency[int(len(frequency) * shape.rope_share) :] = 0.0  # the rest looks at content alone
     angle = torch.arange(shape.max_tokens).float()[:, None] * frequency
     return angle.cos(), angle.sin()

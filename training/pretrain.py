@@ -46,7 +46,7 @@ def main() -> None:
     """Learn the tokens, then the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2800)
+    parser.add_argument("--steps", type=int, default=1900)
     parser.add_argument("--stop", type=int, help="end before all steps are done (for trying out)")
     parser.add_argument("--seed", default="harness-1")
     options = parser.parse_args()
@@ -70,7 +70,7 @@ def make_tokenizer(path: Path, seed: str) -> None:
 
 def rate(done: float) -> float:
     """The learning rate's factor when a share of the training is done: up, flat, down to zero."""
-    return min(1.0, done / 0.01, (1.0 - done) / 0.6)
+    return min(1.0, done / 0.01, (1.0 - done) / 0.65)
 
 
 def optimizers(network: Network) -> tuple[Muon, torch.optim.AdamW]:

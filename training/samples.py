@@ -55,8 +55,10 @@ Drawn = tuple[str, Reply]
 """A question and its reply."""
 
 
-def on_passages(r: Random, words: Wordings, *, plain: float = 0.1, short: bool = False) -> Sample:
-    """Passages and several questions on them, some of which they do not answer."""
+def on_passages(
+    r: Random, words: Wordings, missing: float, *, plain: float = 0.1, short: bool = False
+) -> Sample:
+    """Passages and several questions on them; they do not answer a share of `missing`."""
     shots = (0, 0, 0, 0, 1) if short else N_SHOTS
     listed = not short and r.random() < 0.06
     made = prompt(r, words, _shot(r, words), plain=plain, n_shots=shots)
@@ -66,7 +68,7 @@ def on_passages(r: Random, words: Wordings, *, plain: float = 0.1, short: bool =
     sample.read(SYSTEM, text)
     lead = found.text + r.choice(_BEFORE_QUESTION)
     for _ in range(r.choice((3, 3, 4, 5))):
-        asked, reply = on_shelf(r, words, made, found)
+        asked, reply = on_shelf(r, words, made, found, missing)
         asked, before, after = greeted(r, words, asked)
         sample.read(USER, lead + asked)
         sample.write(before + made.written(reply) + after)
@@ -126,64 +128,67 @@ def labels(r: Random, words: Wordings) -> Sample:
     return sample
 
 
-def look_ups(r: Random, words: Wordings) -> Sample:
+def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
     """A drill in exact matching: names with values, and look-ups of names there and not there."""
     n = r.randint(2, 7)
     listed = {name(r, words): _drilled(r, words) for _ in range(n)}
-    missing = r.choice(words.desk["abstain_phrases"])
+    phrase = r.choice(words.desk["abstain_phrases"])
     pairs = "; ".join(f"{key}: {kept}" for key, kept in listed.items())
     sample = Sample()
-    sample.read(SYSTEM, f"If it is not listed, say: {missing}")
+    sample.read(SYSTEM, f"If it is not listed, say: {phrase}")
     lead = pairs + "\n"
     for _ in range(4):
-        known = r.random() < 0.6
+        known = r.random() >= missing
         key = r.choice(list(listed)) if known else _near(r, words, list(listed))
         sample.read(USER, lead + key)
-        sample.write(listed.get(key, missing))
+        sample.write(listed.get(key, phrase))
         lead = ""
     return sample
 
 
-KINDS: Mapping[str, Callable[[Random, Wordings], Sample]] = {
+KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
     "passages": on_passages,
-    "short": lambda r, words: on_passages(r, words, plain=0.5, short=True),
-    "closed": closed,
-    "tool": with_tool,
-    "labels": labels,
+    "short": lambda r, words, missing: on_passages(r, words, missing, plain=0.5, short=True),
+    "closed": lambda r, words, _: closed(r, words),
+    "tool": lambda r, words, _: with_tool(r, words),
+    "labels": lambda r, words, _: labels(r, words),
     "look_ups": look_ups,
 }
 FIRST_MIX = {
-    "passages": 0.1,
-    "short": 0.4,
-    "closed": 0.05,
-    "tool": 0.1,
-    "labels": 0.12,
-    "look_ups": 0.23,
+    "passages": 0.02,
+    "short": 0.42,
+    "closed": 0.01,
+    "tool": 0.08,
+    "labels": 0.07,
+    "look_ups": 0.4,
 }
 MIX = {
-    "passages": 0.5,
-    "short": 0.16,
-    "closed": 0.09,
-    "tool": 0.13,
-    "labels": 0.05,
-    "look_ups": 0.07,
+    "passages": 0.43,
+    "short": 0.24,
+    "closed": 0.08,
+    "tool": 0.12,
+    "labels": 0.04,
+    "look_ups": 0.09,
 }
+FIRST_MISSING, MISSING = 0.06, 0.36
+"""The share of questions whose answer is not among what was read. Few at first: as long as matching
+names is not learned, to abstain always is what pays."""
 
 
-def draw(r: Random, words: Wordings, mix: Mapping[str, float]) -> Sample:
+def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = MISSING) -> Sample:
     """A random conversation of a random kind."""
     kind = r.choices(list(mix), list(mix.values()))[0]
-    return KINDS[kind](r, words)
+    return KINDS[kind](r, words, missing)
 
 
-def on_shelf(r: Random, words: Wordings, made: Prompt, found: Shelf) -> Drawn:
-    """A question on the shelf's matters: half are answered there."""
+def on_shelf(r: Random, words: Wordings, made: Prompt, found: Shelf, missing: float) -> Drawn:
+    """A question on the shelf's matters; a share of `missing` is not answered there."""
     share = r.random()
     if made.triggers and share < 0.06:
         return escalation(r, words, made)
-    if share < 0.10:
+    if share < 0.06 + 0.1 * missing:
         return elsewhere(r, words, made)
-    if share < 0.40:
+    if share < 0.06 + missing:
         return _missing(r, words, made, found)
     if found.regions and r.random() < 0.3:
         cell = r.choice(list(found.regions))
@@ -297,16 +302,18 @@ def _near(r: Random, words: Wordings, listed: Sequence[str]) -> str:
 
 
 def samples(words: Wordings, seed: str, first: int, last: int, n_mixed: int) -> Iterator[Sample]:
-    """The conversations with the numbers from `first` to `last`, each drawn from a seed of its own.
-
-    The mix changes over from `FIRST_MIX` to `MIX` in the first quarter of `n_mixed`.
-    """
+    """The conversations of the numbers from `first` to `last`."""
     for number in range(first, last):
         yield numbered(words, seed, number, n_mixed)
 
 
 def numbered(words: Wordings, seed: str, number: int, n_mixed: int) -> Sample:
-    """The conversation of one number."""
-    late = min(1.0, max(0.0, (number / n_mixed - 0.08) / 0.15))
+    """The conversation of one number, drawn from a seed of its own.
+
+    Of the first mix up to a tenth of `n_mixed`, of the last from three tenths on, with ever more
+    questions that cannot be answered until then.
+    """
+    late = min(1.0, max(0.0, (number / n_mixed - 0.1) / 0.2))
     mix = {kind: (1 - late) * FIRST_MIX[kind] + late * MIX[kind] for kind in MIX}
-    return draw(Random(f"{seed}/{number}"), words, mix)
+    missing = (1 - late) * FIRST_MISSING + late * MISSING
+    return draw(Random(f"{seed}/{number}"), words, mix, missing)

@@ -46,8 +46,8 @@ class Plan:
 
     @property
     def n_mixed(self) -> int:
-        """About how many conversations it takes, one being about 430 tokens long."""
-        return self.n_steps * self.n_tokens * self.n_ranks // 430
+        """About how many conversations it takes, one being about 400 tokens long."""
+        return self.n_steps * self.n_tokens * self.n_ranks // 400
 
 
 def batches(words: Wordings, encoder: Encoder, plan: Plan, rank: int) -> Iterator[Batch]:

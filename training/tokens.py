@@ -8,9 +8,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.embedded.chat import SPECIAL
+from harness.embedded.tokenizer import GLUE, Tokenizer, glued
 from training.samples import Sample
 
-PATTERN = r"\d{1,3}| ?[A-Za-z]+| ?[{}\":,]+| ?[^\sA-Za-z0-9]|\s"
+_GLUED = f"{GLUE}?"
+PATTERN = "|".join(
+    (
+        r"\d{1,3}",
+        " ?[A-Za-z]+",
+        r" ?[{}\":,]+" + _GLUED,
+        rf" ?[^\sA-Za-z0-9{GLUE}]" + _GLUED,
+        r"\s" + _GLUED,
+        GLUE,
+    )
+)
 """How texts are split before pairs are joined: a number of up to three digits is one token."""
 
 
@@ -34,7 +45,7 @@ def learn(texts: Iterable[str], vocab_size: int, path: Path) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=n_learned, initial_alphabet=sorted(alphabet), show_progress=False
     )
-    tokenizer.train_from_iterator((_without_numbers(text) for text in texts), trainer)
+    tokenizer.train_from_iterator((_without_numbers(glued(text)) for text in texts), trainer)
     listed = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
     to_byte = _byte_of()
     tokens = [bytes(to_byte[char] for char in spelled) for spelled, _ in listed]
@@ -51,16 +62,8 @@ class Encoder:
     """Conversations as token ids with the loss weight of each."""
 
     def __init__(self, path: Path) -> None:
-        import tiktoken
-
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        ranks = {base64.b64decode(token): rank for rank, token in enumerate(kept["tokens"])}
-        special = {name: len(ranks) + index for index, name in enumerate(kept["special"])}
-        self.special = special
-        self.n_tokens = len(ranks) + len(special)
-        self.encoding = tiktoken.Encoding(
-            "embedded", pat_str=kept["pattern"], mergeable_ranks=ranks, special_tokens=special
-        )
+        self.tokenizer = Tokenizer(path)
+        self.n_tokens = self.tokenizer.vocab_size
 
     def encode(self, sample: Sample) -> tuple[list[int], list[float]]:
         """The ids, and for each the weight of having to write it."""
@@ -68,9 +71,9 @@ class Encoder:
         weights: list[float] = []
         for special, text, weight in sample.parts:
             if special is not None:
-                ids.append(self.special[special])
+                ids.append(self.tokenizer.special[special])
                 weights.append(1.0 if special in {"<|end|>", "<|call|>"} else 0.0)
-            pieces = self.encoding.encode_ordinary(text)
+            pieces = self.tokenizer.encode(text)
             ids += pieces
             weights += [weight] * len(pieces)
         return ids, weights

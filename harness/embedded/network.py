@@ -343,5 +343,6 @@ def _rotations(config: Config) -> tuple[Floats, Floats]:
     """Cosines and sines by position, each (max_tokens and a tile, 1, w / 2)."""
     half = config.head_dim // 2
     turns = config.rope_base ** (-np.arange(half) / half)
+    turns[int(half * config.rope_share) :] = 0.0
     angles = np.arange(config.max_tokens + PREFILL_ROWS)[:, None, None] * turns
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.embedded.chat import Segment
+
+GLUE = "\x01"
+"""Stands before a space that is not in the text."""
+
+_BARE_WORD = re.compile(r"(?<![A-Za-z ])(?=[A-Za-z])")
 
 
 class Tokenizer:
@@ -39,7 +45,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text; a special token's name in it is text like any other."""
-        return self._encoding.encode_ordinary(text)
+        return self._encoding.encode_ordinary(glued(text))
 
     def encode_segments(self, segments: Iterable[Segment]) -> list[list[int]]:
         """The tokens of each segment: its special token, if it has one, and its text's."""
@@ -50,4 +56,18 @@ class Tokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens; bytes that are no UTF-8 become U+FFFD."""
-        return self._encoding.decode(tokens, errors="replace")
+        return unglued(self._encoding.decode(tokens, errors="replace"))
+
+
+def glued(text: str) -> str:
+    """The text with a space before every word, so that a word has the same tokens wherever it is.
+
+    Without that, a name at the start of a line or behind a quotation mark would have others than
+    the same name in a sentence, and could not be found again by them.
+    """
+    return _BARE_WORD.sub(f"{GLUE} ", text.replace(GLUE, ""))
+
+
+def unglued(text: str) -> str:
+    """The text of a glued one."""
+    return text.replace(f"{GLUE} ", "").replace(GLUE, "")

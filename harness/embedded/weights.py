@@ -42,6 +42,7 @@ class Config:
     vocab_size: int
     d_copy: int
     rope_base: float
+    rope_share: float
     max_tokens: int
     conv_width: int
 
@@ -112,7 +113,9 @@ def read_config(listing: Listing) -> Config:
     """
     path = read_checked(listing, CONFIG)
     found = _json(path)
-    kinds = {field.name: float if field.name == "rope_base" else int for field in fields(Config)}
+    kinds = {
+        field.name: float if field.name.startswith("rope") else int for field in fields(Config)
+    }
     try:
         sizes: dict[str, Any] = {name: kind(found[name]) for name, kind in kinds.items()}
     except (KeyError, TypeError, ValueError):

@@ -24,8 +24,8 @@ def probabilities(
         heads = []
         for j in range(n_heads):
             own = slice(j * width, (j + 1) * width)
-            query = _turned(_normed(q[:, own]) * layer["q_norm"], config["rope_base"])
-            key = _turned(_normed(k[:, own]) * layer["k_norm"], config["rope_base"])
+            query = _turned(_normed(q[:, own]) * layer["q_norm"], config)
+            key = _turned(_normed(k[:, own]) * layer["k_norm"], config)
             heads.append(_softmax(query @ key.T / np.sqrt(width) + later) @ v[:, own])
         x = x + np.concatenate(heads, axis=1) @ layer["out"].T
         h = _convolved(_normed(x) * layer["mlp_norm"], layer["mlp_conv"])
@@ -59,10 +59,12 @@ def _convolved(h: Any, taps: Any) -> Any:
     return total
 
 
-def _turned(x: Any, base: float) -> Any:
+def _turned(x: Any, config: Any) -> Any:
     n, width = x.shape
     half = width // 2
-    angles = np.arange(n)[:, None] * base ** (-2 * np.arange(half) / width)
+    turns = config["rope_base"] ** (-2 * np.arange(half) / width)
+    n_turned = int(half * config["rope_share"])
+    angles = np.arange(n)[:, None] * np.where(np.arange(half) < n_turned, turns, 0)
     a, b = x[:, :half], x[:, half:]
     cos, sin = np.cos(angles), np.sin(angles)
     return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=1)

@@ -14,7 +14,7 @@ from harness.embedded.chat import SPECIAL
 
 CONFIG: dict[str, Any] = {
     "d_model": 64, "n_layers": 2, "n_heads": 4, "d_ff": 128, "vocab_size": 320, "d_copy": 32,
-    "rope_base": 10000, "max_tokens": 256, "conv_width": 4,
+    "rope_base": 10000, "rope_share": 0.5, "max_tokens": 256, "conv_width": 4,
 }  # fmt: skip
 FULL_SIZE: dict[str, Any] = CONFIG | {
     "d_model": 256, "n_layers": 5, "d_ff": 512, "vocab_size": 3072, "d_copy": 128,

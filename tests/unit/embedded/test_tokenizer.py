@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny_models import CONFIG
 
 from harness.embedded.chat import SPECIAL
-from harness.embedded.tokenizer import Tokenizer
+from harness.embedded.tokenizer import GLUE, Tokenizer
 
 FOLDER: dict[str, Tokenizer] = {}
 
@@ -50,8 +50,14 @@ def test_bytes_that_are_no_text_are_shown_as_such(tokenizer: Tokenizer) -> None:
 def test_any_text_comes_back(models: Path, text: str) -> None:
     tokenizer = FOLDER.setdefault("it", Tokenizer(models / "tokenizer.json"))
     tokens = tokenizer.encode(text)
-    assert tokenizer.decode(tokens) == text
+    assert tokenizer.decode(tokens) == text.replace(GLUE, "")
     assert len(tokens) * tokenizer.longest >= len(text.encode())
+
+
+@pytest.mark.parametrize("around", ["{}", "a {} b", "\n{}", '"{}"', "({}, 3)", "7{}", "{}: 5"])
+def test_a_word_has_the_same_tokens_wherever_it_stands(tokenizer: Tokenizer, around: str) -> None:
+    word = " ".join(map(str, tokenizer.encode(" Quillfern")))
+    assert word in " ".join(map(str, tokenizer.encode(around.format("Quillfern"))))
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"pattern": "(", "tokens": [], "special": []}'])
