@@ -49,17 +49,18 @@ def main() -> int:
     """Look through all texts; 1 if anything was found."""
     words, card = load(), json.loads(CARD.read_text(encoding="utf-8"))
     held = held_out(EVALSET)
-    drawn = samples(words, card["seed"], 0, card["n_samples"], card["n_mixed"])
-    texts = (text for sample in drawn for _, text, _ in sample.parts)
+    counts = [phase["n_samples"] for phase in card["phases"]]
+    drawn = (samples(words, card["seed"], phase, n) for phase, n in enumerate(counts))
+    texts = (text for phase in drawn for sample in phase for _, text, _ in sample.parts)
     house = (one.get("content", "") for line in messages(words) for one in line["messages"])
     found = [*known(held, texts), *known(held, house), *same_wordings(held, words)]
     for line in found[:50]:
         print(line)
-    looked = f"{card['n_samples']} conversations and the house set"
-    counts = (
+    looked = f"{sum(counts)} conversations and the house set"
+    told = (
         f"{len(held.products)} products, {len(held.facts)} facts, {len(held.questions)} questions"
     )
-    print(f"{len(found)} leaks: {counts} looked for in {looked}")
+    print(f"{len(found)} leaks: {told} looked for in {looked}")
     return 1 if found else 0
 
 

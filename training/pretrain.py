@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any
+from typing import TypeAlias
 
 import torch
 import torch.distributed as dist
@@ -27,12 +27,15 @@ from torch import Tensor
 
 from training.muon import Muon
 from training.network import Network, Shape
-from training.samples import FIRST_MIX, MIX, draw
-from training.stream import Batch, Plan, batches
+from training.samples import PHASES, draw
+from training.stream import Batch, Share, batches
 from training.tokens import Encoder, learn
 from training.wordings import load
 
 N_TOKENIZER_SAMPLES = 6000
+N_WARM = 20
+"""Steps in which the learning rates rise."""
+Optimizers: TypeAlias = tuple[Muon, torch.optim.AdamW]
 KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 35),
@@ -46,15 +49,13 @@ def main() -> None:
     """Learn the tokens, then the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1900)
-    parser.add_argument("--stop", type=int, help="end before all steps are done (for trying out)")
     parser.add_argument("--seed", default="harness-1")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     make_tokenizer(options.out / "tokenizer.json", options.seed)
     (options.out / "meeting").unlink(missing_ok=True)
     os.environ.update(KEEP_MEMORY)
-    mp.spawn(_rank, args=(options,), nprocs=Plan.n_ranks)
+    mp.spawn(_rank, args=(options,), nprocs=Share.n_ranks)
 
 
 def make_tokenizer(path: Path, seed: str) -> None:
@@ -62,18 +63,13 @@ def make_tokenizer(path: Path, seed: str) -> None:
     words = load()
     texts = []
     for number in range(N_TOKENIZER_SAMPLES):
-        mix = FIRST_MIX if number % 4 == 0 else MIX
+        mix = PHASES[-1 if number % 4 else 0].mix
         sample = draw(Random(f"{seed}/tokens/{number}"), words, mix)
         texts += [text for _, text, _ in sample.parts]
     learn(texts, Shape().vocab_size, path)
 
 
-def rate(done: float) -> float:
-    """The learning rate's factor when a share of the training is done: up, flat, down to zero."""
-    return min(1.0, done / 0.01, (1.0 - done) / 0.65)
-
-
-def optimizers(network: Network) -> tuple[Muon, torch.optim.AdamW]:
+def optimizers(network: Network) -> Optimizers:
     """Muon for the matrices of the layers and the copy head, AdamW for all else."""
     matrices, others = [], []
     for name, weight in network.named_parameters():
@@ -102,52 +98,54 @@ def compile_parts(network: Network) -> None:
 
 def _rank(rank: int, options: argparse.Namespace) -> None:
     """One of the processes: its share of every batch."""
-    plan = Plan(options.seed, options.steps)
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    share = Share(rank)
     meeting = (options.out / "meeting").resolve().as_uri()
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=plan.n_ranks)
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=share.n_ranks)
     words, encoder = load(), Encoder(options.out / "tokenizer.json")
     network = Network(Shape(vocab_size=encoder.n_tokens))
     for weight in network.parameters():
         dist.broadcast(weight.data, 0)
-    card = _train(network, plan, batches(words, encoder, plan, rank), options)
+    compile_parts(network)
+    both, done = optimizers(network), []
+    for index in range(len(PHASES)):
+        stream = batches(words, encoder, options.seed, index, share)
+        done.append(_phase(network, both, index, stream))
+        if rank == 0:
+            save(network, options.out / "base.pt")
     if rank == 0:
-        save(network, options.out / "base.pt")
-        card["weights_sha256"] = digest(network)
+        card = {"seed": options.seed, "phases": done, "weights_sha256": digest(network)}
         text = json.dumps(card, indent=2) + "\n"
         (options.out / "card.json").write_text(text, encoding="utf-8")
     dist.destroy_process_group()
 
 
-def _train(
-    network: Network, plan: Plan, stream: Iterator[Batch], options: argparse.Namespace
-) -> dict[str, Any]:
-    """All steps. What `card.json` says of them."""
-    compile_parts(network)
-    both = optimizers(network)
-    first = dist.get_rank() == 0
+def _phase(
+    network: Network, both: Optimizers, index: int, stream: Iterator[Batch]
+) -> dict[str, int]:
+    """All steps of a phase. What `card.json` says of it."""
+    phase, first = PHASES[index], dist.get_rank() == 0
     shown, n_tokens, n_samples, began = torch.zeros(2), 0, 0, monotonic()
-    for step in range(options.stop or plan.n_steps):
+    for step in range(1, phase.n_steps + 1):
         batch = next(stream)
         loss = step_loss(network, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         shown += _averaged(network, loss, batch.weights.sum())
-        n_tokens += batch.tokens.numel() * plan.n_ranks
+        n_tokens += batch.tokens.numel() * dist.get_world_size()
         n_samples = batch.n_drawn
-        _move(both, rate((step + 1) / plan.n_steps))
+        start, end = phase.rate
+        warm = min(1.0, step / N_WARM) if index == 0 else 1.0
+        _move(both, warm * (start + (end - start) * step / phase.n_steps))
         network.zero_grad(set_to_none=True)
-        if first and (step + 1) % 20 == 0:
+        if first and step % 20 == 0:
             mean, took = float(shown[0] / shown[1]), monotonic() - began
-            print(f"{step + 1} loss {mean:.4f} tokens {n_tokens} {took:.0f} s", flush=True)
+            print(f"phase {index} step {step} loss {mean:.4f} {took:.0f} s", flush=True)
             shown.zero_()
-        if first and (step + 1) % 300 == 0:
-            save(network, options.out / "base.pt")
-    plain = {"seed": plan.seed, "n_steps": plan.n_steps, "n_mixed": plan.n_mixed}
-    return {**plain, "n_samples": n_samples, "n_tokens": n_tokens}
+    return {"n_steps": phase.n_steps, "n_samples": n_samples, "n_tokens": n_tokens}
 
 
-def _move(both: tuple[Muon, torch.optim.AdamW], factor: float) -> None:
+def _move(both: Optimizers, factor: float) -> None:
     for optimizer, lr in zip(both, (MATRIX_LR, OTHER_LR), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = lr * factor

@@ -32,7 +32,7 @@ def main() -> None:
     encoder = Encoder(options.base / "tokenizer.json")
     rows = []
     for number in range(N_SAMPLES):
-        ids, _ = encoder.encode(numbered(words, "reference", 10**6 + number, 1))
+        ids, _ = encoder.encode(numbered(words, "reference", -1, number))
         ids = ids[:400]
         rows.append({"tokens": ids, "logprobs": logprobs(network, ids)})
     text = json.dumps({"conversations": rows}) + "\n"

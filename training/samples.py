@@ -9,7 +9,7 @@ from random import Random
 from harness.embedded.chat import ASSISTANT, CALL, END, SYSTEM, TOOL, USER
 from training import tool_talk
 from training.passages import Cell, Shelf, shelf, statement
-from training.products import document_ids, name, product
+from training.products import document_ids, name, product, products
 from training.prompts import N_SHOTS, Prompt, Reply, Shot, prompt
 from training.questions import greeted, in_region, question, rambling, with_group
 from training.wordings import Wordings, value
@@ -73,6 +73,37 @@ def on_passages(
         sample.read(USER, lead + asked)
         sample.write(before + made.written(reply) + after)
         lead = r.choice(("", "", "Question: ")) if not lead.endswith(": ") else "Question: "
+    return sample
+
+
+def compact(r: Random, words: Wordings, missing: float) -> Sample:
+    """Single sentences and short questions: all that matters is which sentence is asked for."""
+    keys = {"answer": "answer", "citation": "citation"} if r.random() < 0.5 else {}
+    own = {category: category for category in words.desk["category_synonyms"]}
+    made = Prompt(r.choice(words.desk["abstain_phrases"]), "", keys, own, ())
+    facts = r.sample(words.facts, r.choice((1, 2, 2, 3)))
+    things = products(r, words, r.choice((2, 2, 3, 3, 4)))
+    cells = [Cell(fact, thing) for fact in facts for thing in things]
+    r.shuffle(cells)
+    told = cells[: r.randint(2, 6)]
+    ids = document_ids(r, len(told))
+    said = {cell: value(r, cell.fact.kind) for cell in told}
+    cited = dict(zip(told, ids, strict=True))
+    sample = Sample()
+    form = "JSON with answer and citation. " if keys else ""
+    sample.read(SYSTEM, f"{form}If it is not there: {made.abstain}")
+    lead = "\n".join(f"{statement(r, cell, said[cell])} [{cited[cell]}]" for cell in told) + "\n"
+    for _ in range(r.choice((4, 5, 6))):
+        cell = r.choice(told)
+        reply = Reply(said[cell], cell.fact.category, cited[cell])
+        if r.random() < missing:
+            others = [one for one in cells if one not in told]
+            known = others and r.random() < 0.6
+            cell = r.choice(others) if known else Cell(cell.fact, product(r, words))
+            reply = Reply(made.abstain, cell.fact.category)
+        sample.read(USER, lead + question(r, cell))
+        sample.write(made.written(reply))
+        lead = ""
     return sample
 
 
@@ -148,31 +179,48 @@ def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
 
 KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
     "passages": on_passages,
+    "compact": compact,
     "short": lambda r, words, missing: on_passages(r, words, missing, plain=0.5, short=True),
     "closed": lambda r, words, _: closed(r, words),
     "tool": lambda r, words, _: with_tool(r, words),
     "labels": lambda r, words, _: labels(r, words),
     "look_ups": look_ups,
 }
-FIRST_MIX = {
-    "passages": 0.02,
-    "short": 0.42,
-    "closed": 0.01,
-    "tool": 0.08,
-    "labels": 0.07,
-    "look_ups": 0.4,
-}
-MIX = {
-    "passages": 0.43,
-    "short": 0.24,
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training: kinds and their shares, steps, learning rates from and to.
+
+    `missing` is the share of questions whose answer is not among what was read, from and to. Few
+    at first: as long as matching names is not learned, to abstain always is what pays.
+    """
+
+    mix: Mapping[str, float]
+    missing: tuple[float, float]
+    n_steps: int
+    rate: tuple[float, float]
+
+
+_SIMPLE = {"short": 0.42, "look_ups": 0.4, "tool": 0.08, "labels": 0.07, "passages": 0.03}
+_COMPACT = {"compact": 0.65, "look_ups": 0.12, "tool": 0.08, "labels": 0.05, "passages": 0.1}
+_ALL = {
+    "passages": 0.42,
+    "short": 0.16,
+    "compact": 0.12,
     "closed": 0.08,
     "tool": 0.12,
-    "labels": 0.04,
-    "look_ups": 0.09,
+    "labels": 0.03,
+    "look_ups": 0.07,
 }
-FIRST_MISSING, MISSING = 0.06, 0.36
-"""The share of questions whose answer is not among what was read. Few at first: as long as matching
-names is not learned, to abstain always is what pays."""
+MISSING = 0.36
+SAMPLES_A_STEP = 27
+"""About; the share that is missing changes by it."""
+PHASES = (
+    Phase(_SIMPLE, (0.06, MISSING), 900, (1.0, 1.0)),
+    Phase(_COMPACT, (0.12, MISSING), 480, (0.6, 0.6)),
+    Phase(_ALL, (MISSING, MISSING), 560, (0.6, 0.0)),
+)
 
 
 def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = MISSING) -> Sample:
@@ -301,19 +349,15 @@ def _near(r: Random, words: Wordings, listed: Sequence[str]) -> str:
     return other if other not in listed else other + "a"
 
 
-def samples(words: Wordings, seed: str, first: int, last: int, n_mixed: int) -> Iterator[Sample]:
-    """The conversations of the numbers from `first` to `last`."""
-    for number in range(first, last):
-        yield numbered(words, seed, number, n_mixed)
+def samples(words: Wordings, seed: str, phase: int, last: int) -> Iterator[Sample]:
+    """The first conversations of a phase."""
+    for number in range(last):
+        yield numbered(words, seed, phase, number)
 
 
-def numbered(words: Wordings, seed: str, number: int, n_mixed: int) -> Sample:
-    """The conversation of one number, drawn from a seed of its own.
-
-    Of the first mix up to a tenth of `n_mixed`, of the last from three tenths on, with ever more
-    questions that cannot be answered until then.
-    """
-    late = min(1.0, max(0.0, (number / n_mixed - 0.1) / 0.2))
-    mix = {kind: (1 - late) * FIRST_MIX[kind] + late * MIX[kind] for kind in MIX}
-    missing = (1 - late) * FIRST_MISSING + late * MISSING
-    return draw(Random(f"{seed}/{number}"), words, mix, missing)
+def numbered(words: Wordings, seed: str, phase: int, number: int) -> Sample:
+    """The conversation of one number in a phase, drawn from a seed of its own."""
+    at = PHASES[phase]
+    done = min(1.0, number / (at.n_steps * SAMPLES_A_STEP))
+    missing = at.missing[0] + (at.missing[1] - at.missing[0]) * done
+    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, missing)

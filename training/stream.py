@@ -36,35 +36,32 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What defines the texts of a training: seed, steps, processes, tokens a step in each."""
+class Share:
+    """Which of the processes this is, and how many tokens each reads in a step."""
 
-    seed: str
-    n_steps: int
+    rank: int
     n_ranks: int = 2
     n_tokens: int = 4096
 
-    @property
-    def n_mixed(self) -> int:
-        """About how many conversations it takes, one being about 400 tokens long."""
-        return self.n_steps * self.n_tokens * self.n_ranks // 400
 
-
-def batches(words: Wordings, encoder: Encoder, plan: Plan, rank: int) -> Iterator[Batch]:
-    """Endless batches for one of the processes.
+def batches(
+    words: Wordings, encoder: Encoder, seed: str, phase: int, share: Share
+) -> Iterator[Batch]:
+    """Endless batches of a phase for one of the processes.
 
     In each step they share out conversations of one length, so that none waits for another.
     """
     waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
     for number in itertools.count():
-        row = encoder.encode(numbered(words, plan.seed, number, plan.n_mixed))
+        row = encoder.encode(numbered(words, seed, phase, number))
         length = row_length(row)
         if length is None:
             continue
         waiting[length].append(row)
-        n_rows = plan.n_tokens // length
-        if len(waiting[length]) == n_rows * plan.n_ranks:
-            yield batch(waiting[length][rank * n_rows : (rank + 1) * n_rows], length, number + 1)
+        n_rows = share.n_tokens // length
+        if len(waiting[length]) == n_rows * share.n_ranks:
+            own = waiting[length][share.rank * n_rows : (share.rank + 1) * n_rows]
+            yield batch(own, length, number + 1)
             waiting[length] = []
 
 

@@ -62,5 +62,5 @@ def test_the_weights_were_trained_on_none_of_the_eval_set(
     assert main() == 0
     card = json.loads(CARD.read_text(encoding="utf-8"))
     assert "0 leaks: 10 products" in capsys.readouterr().out
-    assert card["n_samples"] > 40_000
+    assert sum(phase["n_samples"] for phase in card["phases"]) > 30_000
     assert leaks.NEAR_FACT <= 0.6
