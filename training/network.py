@@ -4,8 +4,8 @@
 
 Sources: rotary positions (Su et al. 2021), RMSNorm (Zhang & Sennrich 2019), SwiGLU (Shazeer 2020),
 query-key norm (Henry et al. 2020), short causal convolutions before attention and feed-forward
-(Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), keys that begin
-equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
+(Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), copy keys that
+begin equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
 """
 
 from __future__ import annotations
@@ -53,8 +53,6 @@ class Layer(nn.Module):
         self.gate_up = nn.Linear(d, 2 * shape.d_ff, bias=False)
         self.down = nn.Linear(shape.d_ff, d, bias=False)
         nn.init.normal_(self.qkv.weight, std=d**-0.5)
-        with torch.no_grad():  # a query begins as what finds its like
-            self.qkv.weight[d : 2 * d] = self.qkv.weight[:d]
         nn.init.normal_(self.gate_up.weight, std=d**-0.5)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.down.weight)
@@ -88,7 +86,7 @@ class Network(nn.Module):
         )
         for part in (self.copy_query, self.copy_key, self.copy_key_before):
             nn.init.normal_(part.weight, std=d**-0.5)
-        with torch.no_grad():
+        with torch.no_grad():  # what stood before a token, if it is like what stands here
             self.copy_key_before.weight.copy_(self.copy_query.weight)
         self.sentinel = nn.Parameter(torch.zeros(d))
         self.sentinel_bias = nn.Parameter(torch.tensor([6.0]))

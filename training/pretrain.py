@@ -42,7 +42,7 @@ KEEP_MEMORY = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """glibc would give every large tensor back to the system and ask for it again: half of the time."""
-MATRIX_LR, OTHER_LR = 0.016, 0.003
+MATRIX_LR, OTHER_LR = 0.014, 0.003
 
 
 def main() -> None:
@@ -108,23 +108,27 @@ def _rank(rank: int, options: argparse.Namespace) -> None:
     for weight in network.parameters():
         dist.broadcast(weight.data, 0)
     compile_parts(network)
-    both, done = optimizers(network), []
     for index in range(len(PHASES)):
-        stream = batches(words, encoder, options.seed, index, share)
-        done.append(_phase(network, both, index, stream))
-        if rank == 0:
-            save(network, options.out / "base.pt")
+        after = options.out / f"phase{index}.pt"
+        if after.exists():  # of an interrupted training: a phase depends on nothing but its start
+            network.load_state_dict(torch.load(after, weights_only=True)["weights"])
+            continue
+        done = _phase(network, index, batches(words, encoder, options.seed, index, share))
+        if rank == 0:  # the numbers first: they are there whenever the weights are
+            write_json(options.out / f"phase{index}.json", done)
+            save(network, after)
+        dist.barrier()
     if rank == 0:
-        card = {"seed": options.seed, "phases": done, "weights_sha256": digest(network)}
-        text = json.dumps(card, indent=2) + "\n"
-        (options.out / "card.json").write_text(text, encoding="utf-8")
+        save(network, options.out / "base.pt")
+        card = [read_json(options.out / f"phase{index}.json") for index in range(len(PHASES))]
+        whole = {"seed": options.seed, "phases": card, "weights_sha256": digest(network)}
+        write_json(options.out / "card.json", whole)
     dist.destroy_process_group()
 
 
-def _phase(
-    network: Network, both: Optimizers, index: int, stream: Iterator[Batch]
-) -> dict[str, int]:
+def _phase(network: Network, index: int, stream: Iterator[Batch]) -> dict[str, int]:
     """All steps of a phase. What `card.json` says of it."""
+    both = optimizers(network)
     phase, first = PHASES[index], dist.get_rank() == 0
     shown, n_tokens, n_samples, began = torch.zeros(2), 0, 0, monotonic()
     for step in range(1, phase.n_steps + 1):
@@ -135,7 +139,7 @@ def _phase(
         n_tokens += batch.tokens.numel() * dist.get_world_size()
         n_samples = batch.n_drawn
         start, end = phase.rate
-        warm = min(1.0, step / N_WARM) if index == 0 else 1.0
+        warm = min(1.0, step / N_WARM)
         _move(both, warm * (start + (end - start) * step / phase.n_steps))
         network.zero_grad(set_to_none=True)
         if first and step % 20 == 0:
@@ -168,6 +172,17 @@ def _averaged(network: Network, loss: Tensor, weight: Tensor) -> Tensor:
         one.grad = flat[at : at + one.numel()].view_as(one)
         at += one.numel()
     return sums
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as a JSON file."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, int]:
+    """The value of a JSON file."""
+    found: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def save(network: Network, path: Path) -> None:

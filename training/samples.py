@@ -202,8 +202,14 @@ class Phase:
     rate: tuple[float, float]
 
 
-_SIMPLE = {"short": 0.42, "look_ups": 0.4, "tool": 0.08, "labels": 0.07, "passages": 0.03}
-_COMPACT = {"compact": 0.65, "look_ups": 0.12, "tool": 0.08, "labels": 0.05, "passages": 0.1}
+_COMPACT = {
+    "compact": 0.6,
+    "look_ups": 0.1,
+    "short": 0.1,
+    "tool": 0.09,
+    "labels": 0.06,
+    "passages": 0.05,
+}
 _ALL = {
     "passages": 0.42,
     "short": 0.16,
@@ -214,12 +220,14 @@ _ALL = {
     "look_ups": 0.07,
 }
 MISSING = 0.36
-SAMPLES_A_STEP = 27
+SAMPLES_A_STEP = 30
 """About; the share that is missing changes by it."""
 PHASES = (
-    Phase(_SIMPLE, (0.06, MISSING), 900, (1.0, 1.0)),
-    Phase(_COMPACT, (0.12, MISSING), 480, (0.6, 0.6)),
-    Phase(_ALL, (MISSING, MISSING), 560, (0.6, 0.0)),
+    Phase(_COMPACT, (0.08, 0.1), 600, (1.0, 1.0)),
+    Phase(_COMPACT, (0.1, 0.2), 600, (1.0, 0.75)),
+    Phase(_COMPACT, (0.2, 0.3), 600, (0.75, 0.5)),
+    Phase(_ALL, (0.3, MISSING), 600, (0.5, 0.3)),
+    Phase(_ALL, (MISSING, MISSING), 600, (0.3, 0.0)),
 )
 
 
