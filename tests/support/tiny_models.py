@@ -48,7 +48,7 @@ def tokenizer(vocab_size: int) -> dict[str, Any]:
     pairs = [bytes([a, b]) for a in letters for b in letters]
     numbers = [str(n).encode() for n in range(100, 1000)]
     extra = list(dict.fromkeys(pairs + numbers + [p + bytes([c]) for p in pairs for c in letters]))
-    tokens = [bytes([i]) for i in range(256)]
+    tokens = [bytes([i]) for i in range(256)] + [b"(\x01"]
     tokens += extra[: vocab_size - len(SPECIAL) - len(tokens)]
     return {
         "pattern": PATTERN,

@@ -162,9 +162,9 @@ def test_a_call_that_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_a_call_can_be_required(tmp_path: Path) -> None:
     """The model would say a text first; the mark of a call is put into its mouth."""
-    folder = saying(tmp_path, "up<|call|>ask(id=7)")
+    folder = saying(tmp_path, "12<|call|>ask(id=7)")
     free, forced = answers(folder, asked(), asked(tools=(TOOL,), tool_choice="required"))
-    assert (free.text, len(free.calls)) == ("up", 1)
+    assert (free.text, len(free.calls)) == ("12", 1)
     assert forced.text == ""
     assert forced.calls == (RequestedCall("call_1", "ask", '{"id": 7}'),)
     assert forced.finish_reason == "tool_calls"
