@@ -2,16 +2,21 @@
 
 VENV = .venv
 BIN = $(VENV)/bin
+LOCAL_MODEL = build/local-model
+TRAIN_VENV = build/train-venv
+TRAIN = $(TRAIN_VENV)/bin/python
 
-.PHONY: help quickstart test check slow bench clean
+.PHONY: help quickstart test check slow bench train-local-model figures clean
 
 help:
-	@echo "make quickstart   compare two recorded systems and write a report"
-	@echo "make test         all tests but the simulations (a few minutes)"
-	@echo "make check        lint, format, types, import contracts"
-	@echo "make slow         simulations of the statistics (many minutes)"
-	@echo "make bench        speed and memory, as ratios to plain pandas and scipy"
-	@echo "make clean        remove the environment and all caches (reports stay)"
+	@echo "make quickstart         run five techniques on this machine, compare them, write a report"
+	@echo "make test               all tests but the simulations (a few minutes)"
+	@echo "make check              lint, format, types, import contracts"
+	@echo "make slow               simulations of the statistics (many minutes)"
+	@echo "make bench              speed and memory, as ratios to plain pandas and scipy"
+	@echo "make figures            what the embedded model can do, measured"
+	@echo "make train-local-model  train the embedded model anew (hours; downloads torch)"
+	@echo "make clean              remove the environment, caches and build/ (reports stay)"
 
 quickstart: $(VENV)/.synced
 	@$(BIN)/harness run configs/quickstart.yaml
@@ -30,6 +35,20 @@ slow: $(VENV)/.synced
 
 bench: $(VENV)/.synced
 	$(BIN)/python benchmarks/run.py
+
+figures: $(VENV)/.synced
+	$(BIN)/python -m training.figures
+
+# An environment of its own: torch is large, and nothing else needs it.
+train-local-model: $(VENV)/.synced
+	@PATH="$(CURDIR)/$(BIN):$$PATH" UV_PROJECT_ENVIRONMENT=$(TRAIN_VENV) \
+		uv sync --frozen --quiet --no-dev --extra train
+	$(TRAIN) -m training.pretrain --out $(LOCAL_MODEL)
+	$(TRAIN) -m training.finetune --base $(LOCAL_MODEL) --out $(LOCAL_MODEL)/tuned.pt
+	$(TRAIN) -m training.finetune --base $(LOCAL_MODEL) --out $(LOCAL_MODEL)/tuned_no_abstentions.pt \
+		--without-abstentions
+	$(TRAIN) -m training.export --base $(LOCAL_MODEL) --out harness/embedded/data
+	$(BIN)/python -m training.figures
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -39,6 +39,7 @@ PROVIDERS: dict[str, str] = {
     "litellm": "harness.plugins.providers.litellm:LiteLLM",
     "http": "harness.plugins.providers.http:Http",
     "scripted": "harness.plugins.providers.scripted:Scripted",
+    "local": "harness.plugins.providers.local:Local",
 }
 """The built-in providers: name (`model: NAME/...`) to `module:Class`."""
 
@@ -57,6 +58,9 @@ RERANKERS: dict[str, str] = {
     "cross_encoder": "harness.plugins.rerankers.cross_encoder:CrossEncoder",
     "http": "harness.plugins.rerankers.http:Http",
     "litellm": "harness.plugins.rerankers.litellm:LiteLLM",
+    "sequential_dependence": (
+        "harness.plugins.rerankers.sequential_dependence:SequentialDependence"
+    ),
 }
 """The built-in rerankers: name (`rerank: {kind: NAME}`) to `module:Class`."""
 

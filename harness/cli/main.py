@@ -24,6 +24,7 @@ from harness.cli import (
     init,
     report,
     run,
+    serve_local,
     show,
 )
 from harness.cli.output import note, say
@@ -52,6 +53,7 @@ app.add_typer(baseline.app, name="baseline")
 app.command("report")(report.report)
 app.command("show")(show.show)
 app.command("export")(export.export)
+app.command("serve-local")(serve_local.serve_local)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

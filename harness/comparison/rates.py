@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.comparison.operations import ANSWERED, flat
 from harness.comparison.subject import Subject
-from harness.core.comparison import OperationEstimate, OperationQuantity
+from harness.core.operations import OperationEstimate, OperationQuantity
 from harness.core.record import AnswerPath
 from harness.core.score import BoolArray, FloatArray, IntArray, OperationsTable
 from harness.statistics.estimates import mean_estimate

@@ -9,8 +9,8 @@ import numpy as np
 from harness.comparison.operations import ANSWERED, flat
 from harness.comparison.stages import LIVE_FIRST, on_path
 from harness.comparison.subject import Subject
-from harness.core.comparison import RouteEstimate
 from harness.core.example import ALL
+from harness.core.operations import RouteEstimate
 from harness.core.score import BoolArray, OperationsTable
 from harness.statistics.estimates import mean_estimate
 

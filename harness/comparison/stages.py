@@ -8,8 +8,9 @@ import numpy as np
 
 from harness.comparison.operations import ANSWERED, flat, latency_estimate
 from harness.comparison.subject import Subject
-from harness.core.comparison import LatencyEstimate, StageEstimate
+from harness.core.comparison import LatencyEstimate
 from harness.core.example import ALL
+from harness.core.operations import StageEstimate
 from harness.core.record import AnswerPath, Stage
 from harness.core.score import BoolArray, IntArray, OperationsTable
 from harness.statistics.quantiles import quantile_estimate

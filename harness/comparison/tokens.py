@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.comparison.operations import ANSWERED, cost_estimate, flat
 from harness.comparison.subject import Subject, local_clusters
-from harness.core.comparison import TokenEstimate, TokenQuantity, TokenSaving
 from harness.core.example import ALL
+from harness.core.operations import TokenEstimate, TokenQuantity, TokenSaving
 from harness.core.score import BoolArray, FloatArray, OperationsTable
 
 _QUANTITIES: tuple[TokenQuantity, ...] = get_args(TokenQuantity)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.comparison.subject import Subject
-from harness.core.comparison import ToolEstimate
+from harness.core.operations import ToolEstimate
 from harness.core.score import ToolCalls
 
 OTHERS = "(others)"

@@ -154,7 +154,7 @@ class RerankFile(FileModel):
     model_config = FileModel.model_config | {"extra": "allow"}
 
     kind: Text
-    """cross_encoder, http, litellm, or one that a plugin brings."""
+    """cross_encoder, http, litellm, sequential_dependence, or one that a plugin brings."""
     top_k: TopK = 5
     """How many passages are kept."""
 

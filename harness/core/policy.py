@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from harness.core.comparison import Value
+from harness.core.estimate import Value
 from harness.core.example import ALL
 from harness.core.options import Number
 

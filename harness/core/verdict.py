@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from harness.core.comparison import Finite, Value
+from harness.core.estimate import Finite, Value
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
 

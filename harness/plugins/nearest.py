@@ -17,7 +17,7 @@ def nearest(texts: Sequence[str], query: str, k: int) -> list[int]:
 
     Where fewer than `k` share a word with it, the first of the others follow.
     """
-    from harness.plugins.retrievers.bm25 import words
+    from harness.plugins.search.words import words
 
     scores = _index(tuple(texts)).scores(words(query))
     order = np.argsort(-scores, kind="stable")[:k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.core.comparison import TokenEstimate, TokenSaving
+from harness.core.operations import TokenEstimate, TokenSaving
 from harness.core.record import Stage
 from harness.reporting import formats
 from harness.reporting.figures import Figures

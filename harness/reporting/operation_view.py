@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core.comparison import OperationEstimate, OperationQuantity
 from harness.core.example import ALL
+from harness.core.operations import OperationEstimate, OperationQuantity
 from harness.core.values import JsonValue
 from harness.reporting import formats
 from harness.reporting.figures import Figures

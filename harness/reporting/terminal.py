@@ -20,17 +20,18 @@ _MAX_NAME = 24
 def render(run: RunData) -> str:
     """Verdict, variants, primary pairs, slices with a certain loss, warnings.
 
-    Of live variants also what differs between them, and what happened on the way to the answers.
+    Of live variants also what differs between them, and what happened on the way to the answers:
+    before the verdict, because the last lines are those that stay on the screen.
     """
     view = build_view(run)
     return _joined(
+        *(live.factors(view) if view.is_live else ()),
+        *(live.operation(view) if view.is_live else ()),
         _said(view.headline),
         _gate(view) if view.gate else [],
-        *(live.factors(view) if view.is_live else ()),
         _variants(view),
         _pairs(view),
         _losses(view),
-        *(live.operation(view) if view.is_live else ()),
         _remarks(view),
     )
 

@@ -17,7 +17,7 @@ PAGES = sorted(
 )
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 CODE = re.compile(r"^ *```[^\n]*\n(.*?)^ *```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^|[/ ])harness +([a-z]+)\b([^\n|#]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[/ ])harness +([a-z]+(?:-[a-z]+)*)\b([^\n|#]*)", re.MULTILINE)
 OPTION = re.compile(r"(?<!\S)(--[a-z-]+)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SCHEMA = re.compile(r"# yaml-language-server: \$schema=(\S+)")

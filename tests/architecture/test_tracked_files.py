@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_FILE_BYTES = 2_000_000
+WEIGHTS = ROOT / "harness" / "embedded" / "data"
+WEIGHTS_BYTES = 15_000_000
 # Written in parts, so that this file does not match itself.
 FORBIDDEN = {
     "a path of one machine": re.compile(
@@ -51,7 +53,12 @@ def test_no_forbidden_text() -> None:
 
 
 def test_no_large_files() -> None:
-    assert not [path.name for path in tracked() if path.stat().st_size > LARGEST_FILE_BYTES]
+    large = [path for path in tracked() if path.stat().st_size > LARGEST_FILE_BYTES]
+    assert not [path.name for path in large if path.parent != WEIGHTS]
+
+
+def test_the_weights_are_small_enough_for_the_wheel() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < WEIGHTS_BYTES
 
 
 def test_reports_are_not_tracked() -> None:

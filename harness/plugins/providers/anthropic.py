@@ -1,6 +1,6 @@
 """Anthropic's models through the official SDK, by the messages API.
 
-The SDK is imported at the first call. Address and API version are always given to it, so that
+The SDK is imported when a run opens. Address and API version are always given to it, so that
 neither an environment variable nor a new SDK changes what is measured; the key comes from the
 environment and nowhere else.
 """
@@ -25,11 +25,10 @@ from harness.plugins.wire.anthropic_messages import (
     messages_body,
     read_message,
 )
-from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.endpoint import BaseUrl, EnvName, address_of
 from harness.plugins.wire.http_client import key_from
 from harness.plugins.wire.model_params import anthropic_problems
 from harness.plugins.wire.sdk import (
-    address_of,
     attempt,
     errors_of,
     explained,

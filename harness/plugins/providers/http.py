@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.values import JsonValue, parse_json
-from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.endpoint import BaseUrl, EnvName, address_of
 from harness.plugins.wire.http_client import JsonClient, bearer, error_in, key_from
 from harness.plugins.wire.model_params import extra_problems
 from harness.plugins.wire.openai_chat import ChunkJoiner, chat_body, malformed, read_answer
-from harness.plugins.wire.sdk import MAX_BYTES, address_of
+from harness.plugins.wire.sdk import MAX_BYTES
 
 PATH = "/chat/completions"
 DONE = "[DONE]"

@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.record import Usage
 from harness.core.values import JsonValue
-from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.endpoint import BaseUrl, EnvName, address_of
 from harness.plugins.wire.http_client import key_from
 from harness.plugins.wire.litellm_library import after_import, before_import, explained, first_line
 from harness.plugins.wire.model_params import extra_problems
 from harness.plugins.wire.openai_chat import ChunkJoiner, chat_body, malformed, read_answer
-from harness.plugins.wire.sdk import address_of, attempt, sdk_version
+from harness.plugins.wire.sdk import attempt, sdk_version
 
 _LIMIT = "max_tokens"
 _FINISHED = ("received_finish_reason", "intermittent_finish_reason")

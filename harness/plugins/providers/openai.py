@@ -1,6 +1,6 @@
 """OpenAI's models through the official SDK, by chat completions.
 
-The SDK is imported at the first call. The address is always given to it, so that no environment
+The SDK is imported when a run opens. The address is always given to it, so that no environment
 variable leads a run elsewhere; the key comes from the environment and nowhere else.
 """
 
@@ -18,12 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.values import JsonValue
-from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.endpoint import BaseUrl, EnvName, address_of
 from harness.plugins.wire.http_client import key_from
 from harness.plugins.wire.model_params import openai_problems
 from harness.plugins.wire.openai_chat import ChunkJoiner, chat_body, read_answer
 from harness.plugins.wire.sdk import (
-    address_of,
     attempt,
     errors_of,
     explained,

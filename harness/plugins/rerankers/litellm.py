@@ -13,10 +13,10 @@ from harness.core.options import Number
 from harness.core.passage import Passage, Ranking
 from harness.core.values import JsonValue
 from harness.plugins.search.reranking import best, index_scores
-from harness.plugins.wire.endpoint import BaseUrl, EnvName
+from harness.plugins.wire.endpoint import BaseUrl, EnvName, address_of
 from harness.plugins.wire.http_client import key_from
 from harness.plugins.wire.litellm_library import after_import, before_import, explained
-from harness.plugins.wire.sdk import address_of, sdk_version
+from harness.plugins.wire.sdk import sdk_version
 
 
 class LiteLLM(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -17,20 +16,12 @@ from harness.core.passage import Chunk, Query, Ranking
 from harness.core.values import JsonValue, fingerprint
 from harness.plugins.search.index_cache import cached, keep
 from harness.plugins.search.passage_index import PassageIndex
+from harness.plugins.search.words import WORDS, words
 
 if TYPE_CHECKING:
     import bm25s
 
 MAX_QUERY_WORDS = 4096
-
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # written without spaces: each sign is a word
-_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
-_WORDS = "lower case, \\w+, single CJK signs"
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, in lower case; neither stemmed nor filtered."""
-    return _WORD.findall(text.lower())
 
 
 class Bm25(BaseModel):
@@ -63,7 +54,7 @@ class Bm25(BaseModel):
         """The library's version, and what a word is."""
         from importlib.metadata import version
 
-        return {"bm25s": version("bm25s"), "words": _WORDS}
+        return {"bm25s": version("bm25s"), "words": WORDS}
 
     async def open(self, chunks: Sequence[Chunk], cache: Path) -> None:
         """Build the index, or load it from the folder `cache`."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_PORTS = {"http": ":80", "https": ":443"}
 _IN_ADDRESS = re.compile(r"[!-~\u00a1-\U0010ffff]+")
 
 
@@ -38,3 +39,15 @@ BaseUrl: TypeAlias = Annotated[str, Field(max_length=2000), AfterValidator(_base
 
 EnvName: TypeAlias = Annotated[str, AfterValidator(_env_name)]
 """An option that names the environment variable of a key."""
+
+
+def address_of(base_url: str) -> str:
+    """Scheme, host, port and path of an address, in one spelling: what may be shown of it.
+
+    The port that its scheme has anyway is left out, and so are credentials, a query and a slash at
+    the end. Two addresses of one endpoint are the same.
+    """
+    parts = urlsplit(base_url)
+    scheme = parts.scheme.lower()
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_PORTS.get(scheme, "/"))
+    return f"{scheme}://{host}{parts.path.rstrip('/')}"

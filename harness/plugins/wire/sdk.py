@@ -14,7 +14,6 @@ from contextlib import aclosing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.core.chat import Completion, ServiceError
 from harness.core.values import JsonValue, parse_json
@@ -28,8 +27,6 @@ MAX_BYTES = 10_000_000
 
 DRAIN_S = 0.02
 """How long the end of a finished stream is waited for, so that the connection can be used again."""
-
-_PORTS = {"http": ":80", "https": ":443"}
 
 
 async def attempt(
@@ -170,18 +167,6 @@ def sdk_version(name: str) -> str:
         return f"{name} {version(name)}"
     except PackageNotFoundError:
         return f"{name} (not installed)"
-
-
-def address_of(base_url: str) -> str:
-    """Scheme, host, port and path of an address, in one spelling: what may be shown of it.
-
-    The port that its scheme has anyway is left out, and so are credentials, a query and a slash at
-    the end. Two addresses of one endpoint are the same.
-    """
-    parts = urlsplit(base_url)
-    scheme = parts.scheme.lower()
-    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_PORTS.get(scheme, "/"))
-    return f"{scheme}://{host}{parts.path.rstrip('/')}"
 
 
 def _without_error(value: JsonValue) -> JsonValue:

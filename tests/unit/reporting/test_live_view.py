@@ -10,9 +10,8 @@ import pytest
 from live_runs import AGAINST_BASELINE, CONFOUNDED, REASON, VARIANTS, live_run
 from reporting_fixtures import Shape, golden_run, make_run, verdict
 
-from harness.core.comparison import (
-    ConfoundedPair,
-    LatencyEstimate,
+from harness.core.comparison import ConfoundedPair, LatencyEstimate
+from harness.core.operations import (
     OperationEstimate,
     RouteEstimate,
     StageEstimate,

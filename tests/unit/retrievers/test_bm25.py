@@ -17,7 +17,8 @@ from harness.core.chat import ServiceError
 from harness.core.passage import Chunk, Query
 from harness.corpus.chunks import chunk
 from harness.corpus.documents import read_documents
-from harness.plugins.retrievers.bm25 import Bm25, words
+from harness.plugins.retrievers.bm25 import Bm25
+from harness.plugins.search.words import words
 
 CHUNKS = [
     Chunk("a#1", "a", "Refunds within 30 days, refunds only.", metadata={"audience": "staff"}),

@@ -1,4 +1,4 @@
-"""The quickstart's data is what its scripts make: questions, and what both systems answer."""
+"""The data of configs/recorded.yaml are what their scripts make: questions, and the answers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""A provider behind HTTP: OpenAI's chat protocol, on this machine only."""

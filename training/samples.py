@@ -1,0 +1,371 @@
+"""Random conversations to train on: questions on passages, tools, labels, look-ups, abstentions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from harness.embedded.chat import ASSISTANT, CALL, END, SYSTEM, TOOL, USER
+from training import tool_talk
+from training.passages import Cell, Shelf, shelf, statement
+from training.products import document_ids, name, product, products
+from training.prompts import N_SHOTS, Prompt, Reply, Shot, prompt
+from training.questions import greeted, in_region, question, rambling, with_group
+from training.wordings import Wordings, value
+
+PROMPT_WEIGHT = 0.005
+"""The loss weight of what is read; more would drown what is written, less than a tenth of it."""
+
+_BEFORE_QUESTION = (
+    "\n",
+    "\n\n",
+    "\n\nQuestion: ",
+    "\nQuestion: ",
+    "\n\nCustomer: ",
+    "\n\nMessage: ",
+    "\nQ: ",
+)
+
+
+@dataclass
+class Sample:
+    """A conversation: (special token or None, text, loss weight) in order.
+
+    A weight holds for the text; a special token has its own: 1 where the model has to write it.
+    """
+
+    parts: list[tuple[str | None, str, float]] = field(default_factory=list)
+
+    def read(self, special: str, text: str) -> None:
+        """Add what the model is given."""
+        self.parts.append((special, text, PROMPT_WEIGHT))
+
+    def write(self, text: str) -> None:
+        """Add a turn of the model's."""
+        self.parts += [(ASSISTANT, text, 1.0), (END, "", 1.0)]
+
+    def call(self, text: str, result: str) -> None:
+        """Add a tool call of the model's and its result."""
+        self.parts += [(ASSISTANT, "", 1.0), (CALL, text, 1.0), (END, "", 1.0)]
+        self.read(TOOL, result)
+
+
+Drawn = tuple[str, Reply]
+"""A question and its reply."""
+
+
+def on_passages(
+    r: Random, words: Wordings, missing: float, *, plain: float = 0.1, short: bool = False
+) -> Sample:
+    """Passages and several questions on them; they do not answer a share of `missing`."""
+    shots = (0, 0, 0, 0, 1) if short else N_SHOTS
+    listed = not short and r.random() < 0.06
+    made = prompt(r, words, _shot(r, words), plain=plain, n_shots=shots)
+    found = shelf(r, words, short=short)
+    sample = Sample()
+    text = made.text + ("\n" + tool_talk.line(r, words) if listed else "")
+    sample.read(SYSTEM, text)
+    lead = found.text + r.choice(_BEFORE_QUESTION)
+    for _ in range(r.choice((3, 3, 4, 5))):
+        asked, reply = on_shelf(r, words, made, found, missing)
+        asked, before, after = greeted(r, words, asked)
+        sample.read(USER, lead + asked)
+        sample.write(before + made.written(reply) + after)
+        lead = r.choice(("", "", "Question: ")) if not lead.endswith(": ") else "Question: "
+    return sample
+
+
+def compact(r: Random, words: Wordings, missing: float) -> Sample:
+    """Single sentences and short questions: all that matters is which sentence is asked for."""
+    keys = {"answer": "answer", "citation": "citation"} if r.random() < 0.5 else {}
+    own = {category: category for category in words.desk["category_synonyms"]}
+    made = Prompt(r.choice(words.desk["abstain_phrases"]), "", keys, own, ())
+    facts = r.sample(words.facts, r.choice((1, 2, 2, 3)))
+    things = products(r, words, r.choice((2, 2, 3, 3, 4)))
+    cells = [Cell(fact, thing) for fact in facts for thing in things]
+    r.shuffle(cells)
+    told = cells[: r.randint(2, 6)]
+    ids = document_ids(r, len(told))
+    said = {cell: value(r, cell.fact.kind) for cell in told}
+    cited = dict(zip(told, ids, strict=True))
+    sample = Sample()
+    form = "JSON with answer and citation. " if keys else ""
+    sample.read(SYSTEM, f"{form}If it is not there: {made.abstain}")
+    lead = "\n".join(f"{statement(r, cell, said[cell])} [{cited[cell]}]" for cell in told) + "\n"
+    for _ in range(r.choice((4, 5, 6))):
+        cell = r.choice(told)
+        reply = Reply(said[cell], cell.fact.category, cited[cell])
+        if r.random() < missing:
+            others = [one for one in cells if one not in told]
+            known = others and r.random() < 0.6
+            cell = r.choice(others) if known else Cell(cell.fact, product(r, words))
+            reply = Reply(made.abstain, cell.fact.category)
+        sample.read(USER, lead + question(r, cell))
+        sample.write(made.written(reply))
+        lead = ""
+    return sample
+
+
+def closed(r: Random, words: Wordings) -> Sample:
+    """No passages: the model cannot know. Tools that do not fit, or none where one would."""
+    made = prompt(r, words, _shot(r, words))
+    sample = Sample()
+    listed = r.random() < 0.4
+    intents = r.sample(words.intents, r.randint(1, 3)) if listed else []
+    text = made.text + ("\n" + tool_talk.line(r, words, intents) if listed else "")
+    sample.read(SYSTEM, text)
+    form = r.choice(("{q}", "{q}", "Question: {q}", "Customer: {q}"))
+    for _ in range(r.choice((2, 3, 3))):
+        asked, reply = _closed(r, words, made, tool=not listed and r.random() < 0.2)
+        asked, before, after = greeted(r, words, asked)
+        sample.read(USER, form.format(q=asked))
+        sample.write(before + made.written(reply) + after)
+    return sample
+
+
+def with_tool(r: Random, words: Wordings) -> Sample:
+    """A question that a listed tool answers, the call, its result, the answer."""
+    made = prompt(r, words, _shot(r, words), tools=True)
+    talk = tool_talk.draw(r, words)
+    sample = Sample()
+    sample.read(SYSTEM, made.text + "\n" + talk.line)
+    form = r.choice(("{q}", "{q}", "Question: {q}", "Customer: {q}"))
+    if r.random() < 0.3:
+        asked, reply = _closed(r, words, made)
+        asked, before, after = greeted(r, words, asked)
+        sample.read(USER, form.format(q=asked))
+        sample.write(before + made.written(reply) + after)
+    asked, before, after = greeted(r, words, rambling(r, words, talk.question))
+    sample.read(USER, form.format(q=asked))
+    sample.call(talk.call, talk.result)
+    reply = Reply(talk.answer or made.abstain, talk.category)
+    sample.write(before + made.written(reply) + after)
+    return sample
+
+
+def labels(r: Random, words: Wordings) -> Sample:
+    """Questions to be named by their category alone."""
+    made = prompt(r, words, _shot(r, words), plain=1.0, n_shots=(0,))
+    listed = list(made.labels.values())
+    r.shuffle(listed)
+    ask = r.choice(("Name the category.", "Which label fits?", "Classify the message."))
+    sample = Sample()
+    sample.read(SYSTEM, f"{ask} {', '.join(listed)}.")
+    for _ in range(4):
+        asked, reply = _closed(r, words, made, tool=r.random() < 0.15)
+        sample.read(USER, asked)
+        sample.write(made.labels[reply.category])
+    return sample
+
+
+def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
+    """A drill in exact matching: names with values, and look-ups of names there and not there."""
+    n = r.randint(2, 7)
+    listed = {name(r, words): _drilled(r, words) for _ in range(n)}
+    phrase = r.choice(words.desk["abstain_phrases"])
+    pairs = "; ".join(f"{key}: {kept}" for key, kept in listed.items())
+    sample = Sample()
+    sample.read(SYSTEM, f"If it is not listed, say: {phrase}")
+    lead = pairs + "\n"
+    for _ in range(4):
+        known = r.random() >= missing
+        key = r.choice(list(listed)) if known else _near(r, words, list(listed))
+        sample.read(USER, lead + key)
+        sample.write(listed.get(key, phrase))
+        lead = ""
+    return sample
+
+
+KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
+    "passages": on_passages,
+    "compact": compact,
+    "short": lambda r, words, missing: on_passages(r, words, missing, plain=0.5, short=True),
+    "closed": lambda r, words, _: closed(r, words),
+    "tool": lambda r, words, _: with_tool(r, words),
+    "labels": lambda r, words, _: labels(r, words),
+    "look_ups": look_ups,
+}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training: kinds and their shares, steps, learning rates from and to.
+
+    `missing` is the share of questions whose answer is not among what was read, from and to. Few
+    at first: as long as matching names is not learned, to abstain always is what pays.
+    """
+
+    mix: Mapping[str, float]
+    missing: tuple[float, float]
+    n_steps: int
+    rate: tuple[float, float]
+
+
+_COMPACT = {
+    "compact": 0.6,
+    "look_ups": 0.1,
+    "short": 0.1,
+    "tool": 0.09,
+    "labels": 0.06,
+    "passages": 0.05,
+}
+_ALL = {
+    "passages": 0.42,
+    "short": 0.16,
+    "compact": 0.12,
+    "closed": 0.08,
+    "tool": 0.12,
+    "labels": 0.03,
+    "look_ups": 0.07,
+}
+MISSING = 0.36
+SAMPLES_A_STEP = 30
+"""About; the share that is missing changes by it."""
+PHASES = (
+    Phase(_COMPACT, (0.08, 0.1), 600, (1.0, 1.0)),
+    Phase(_COMPACT, (0.1, 0.2), 600, (1.0, 0.75)),
+    Phase(_COMPACT, (0.2, 0.3), 600, (0.75, 0.5)),
+    Phase(_ALL, (0.3, MISSING), 600, (0.5, 0.3)),
+    Phase(_ALL, (MISSING, MISSING), 600, (0.3, 0.0)),
+)
+
+
+def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = MISSING) -> Sample:
+    """A random conversation of a random kind."""
+    kind = r.choices(list(mix), list(mix.values()))[0]
+    return KINDS[kind](r, words, missing)
+
+
+def on_shelf(r: Random, words: Wordings, made: Prompt, found: Shelf, missing: float) -> Drawn:
+    """A question on the shelf's matters; a share of `missing` is not answered there."""
+    share = r.random()
+    if made.triggers and share < 0.06:
+        return escalation(r, words, made)
+    if share < 0.06 + 0.1 * missing:
+        return elsewhere(r, words, made)
+    if share < 0.06 + missing:
+        return _missing(r, words, made, found)
+    if found.regions and r.random() < 0.3:
+        cell = r.choice(list(found.regions))
+        region, said, identifier = r.choice(found.regions[cell])
+        asked = in_region(r, question(r, cell), region)
+        return rambling(r, words, asked), Reply(said, cell.fact.category, identifier)
+    cell = r.choice(list(found.answers))
+    if found.exceptions and r.random() < 0.6:
+        cell = r.choice(list(found.exceptions))
+    asked = question(r, cell)
+    said, identifier = found.answers[cell]
+    if cell in found.exceptions and r.random() < 0.55:
+        group, said, identifier = found.exceptions[cell]
+        asked = with_group(r, asked, dict(group))
+    elif r.random() < 0.06:  # a group that no exception is made for
+        other = r.choice([g for g in words.desk["groups"] if _not_of(g, cell, found)])
+        asked = with_group(r, asked, dict(other))
+    return rambling(r, words, asked), Reply(said, cell.fact.category, identifier)
+
+
+def _not_of(group: Mapping[str, str], cell: Cell, found: Shelf) -> bool:
+    return cell not in found.exceptions or found.exceptions[cell][0] != group
+
+
+def _missing(r: Random, words: Wordings, made: Prompt, found: Shelf) -> Drawn:
+    """A near miss: the product and the fact stand there, but not together, or only one of them."""
+    crossed = [
+        Cell(fact, thing)
+        for fact in found.facts
+        for thing in found.products
+        if Cell(fact, thing) not in found.cells
+    ]
+    share = r.random()
+    if crossed and share < 0.45:
+        cell = r.choice(crossed)
+    elif share < 0.72:
+        cell = Cell(r.choice(found.cells).fact, product(r, words))
+    else:
+        cell = Cell(r.choice(words.facts), r.choice(found.cells).product)
+    if cell in found.cells:
+        cell = Cell(cell.fact, product(r, words))
+    asked = question(r, cell)
+    if r.random() < 0.08:
+        asked = with_group(r, asked, dict(r.choice(words.desk["groups"])))
+    return rambling(r, words, asked), Reply(made.abstain, cell.fact.category)
+
+
+def _closed(r: Random, words: Wordings, made: Prompt, *, tool: bool = False) -> Drawn:
+    """A question without anything to answer it from."""
+    share = r.random()
+    if made.triggers and share < 0.12:
+        return escalation(r, words, made)
+    if share < 0.22 or tool:
+        return elsewhere(r, words, made, tool=tool)
+    cell = Cell(r.choice(words.facts), product(r, words))
+    return rambling(r, words, question(r, cell)), Reply(made.abstain, cell.fact.category)
+
+
+def elsewhere(r: Random, words: Wordings, made: Prompt, *, tool: bool | None = None) -> Drawn:
+    """A question that is none of the desk's, or that only a tool could answer."""
+    if tool is None:
+        tool = r.random() < 0.4
+    if tool:
+        talk = tool_talk.draw(r, words)
+        return rambling(r, words, talk.question), Reply(made.abstain, talk.category)
+    asked = r.choice(words.desk["out_of_scope"])
+    return rambling(r, words, asked), Reply(made.abstain, "other")
+
+
+def escalation(r: Random, words: Wordings, made: Prompt) -> Drawn:
+    """A message that must go to a person, sometimes with a question beside it."""
+    message = r.choice(words.desk["escalations"][r.choice(made.triggers)])
+    text = message.format(e=product(r, words))
+    if r.random() < 0.2:
+        text += " " + question(r, Cell(r.choice(words.facts), product(r, words)))
+    return rambling(r, words, text), Reply(made.handover, "complaints", escalate=True)
+
+
+def _shot(r: Random, words: Wordings) -> Shot:
+    """Examples for a prompt: answered ones, with or without their passage, and the others."""
+    with_passages = r.random() < 0.4
+
+    def drawn(made: Prompt) -> tuple[str, Reply, str]:
+        share = r.random()
+        if share < 0.5:
+            cell = Cell(r.choice(words.facts), product(r, words))
+            identifier = document_ids(r, 1)[0]
+            said = value(r, cell.fact.kind)
+            passage = f"{statement(r, cell, said)} [{identifier}]" if with_passages else ""
+            return question(r, cell), Reply(said, cell.fact.category, identifier), passage
+        if share < 0.65:
+            talk = tool_talk.draw(r, words)
+            return talk.question, Reply(talk.answer or made.abstain, talk.category), ""
+        return *_closed(r, words, made), ""
+
+    return drawn
+
+
+def _drilled(r: Random, words: Wordings) -> str:
+    made: Sequence[str] = (str(r.randint(2, 999)), name(r, words), document_ids(r, 1)[0])
+    return r.choice(made)
+
+
+def _near(r: Random, words: Wordings, listed: Sequence[str]) -> str:
+    """A name that is not listed, now and then nearly one that is."""
+    other = name(r, words)
+    if r.random() < 0.4:
+        first = r.choice(listed)
+        other = first[: max(2, len(first) // 2)] + other[-3:].lower()
+    return other if other not in listed else other + "a"
+
+
+def samples(words: Wordings, seed: str, phase: int, last: int) -> Iterator[Sample]:
+    """The first conversations of a phase."""
+    for number in range(last):
+        yield numbered(words, seed, phase, number)
+
+
+def numbered(words: Wordings, seed: str, phase: int, number: int) -> Sample:
+    """The conversation of one number in a phase, drawn from a seed of its own."""
+    at = PHASES[phase]
+    done = min(1.0, number / (at.n_steps * SAMPLES_A_STEP))
+    missing = at.missing[0] + (at.missing[1] - at.missing[0]) * done
+    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, missing)
