@@ -27,7 +27,7 @@ from measure import conditions, show
 
 from harness.embedded.engine import Engine, Request
 from harness.embedded.network import PREFILL_ROWS, STEP_ROWS, Matrix, Network
-from harness.embedded.slots import Slots
+from harness.embedded.slots import Slots, Turn
 from harness.embedded.weights import read_config, read_listing, read_weights
 
 N_SHARED, N_OWN, N_NEW = 100, 250, 35
@@ -74,11 +74,12 @@ class Limit:
 def parts(network: Network) -> list[dict[str, Any]]:
     """Reading a prompt, and one step, without an engine."""
     limit, slots = Limit(network), Slots(network.config, 16)
-    tokens = np.random.default_rng(1).integers(0, network.config.vocab_size, N_SHARED + N_OWN)
+    drawn = np.random.default_rng(1).integers(0, network.config.vocab_size, N_SHARED + N_OWN)
+    tokens = tuple(drawn.tolist())
 
     def read(slot: int = 0) -> None:
         slots.start(slot)
-        network.prefill(slots, slot, tokens)
+        network.prefill(slots, slot, [Turn(tokens, whole=True)])
 
     rows: list[dict[str, Any]] = []
     for slot in range(16):

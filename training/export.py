@@ -47,7 +47,11 @@ def main() -> None:
 
 def write_arrays(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Arrays of 16 bits by the runtime's names."""
-    arrays = {array_name(name): one.half().numpy() for name, one in sorted(weights.items())}
+    arrays = {
+        array_name(name): one.half().numpy()
+        for name, one in sorted(weights.items())
+        if not name.startswith("hint")  # for training alone
+    }
     np.savez(path, **arrays)  # type: ignore[arg-type]
 
 

@@ -18,10 +18,9 @@ from torch.nn.functional import linear
 
 from training.house import ABSTAIN, messages
 from training.network import Network, Shape
-from training.pretrain import step_loss
 from training.samples import Sample
-from training.stream import LENGTHS, batch
-from training.tokens import Encoder
+from training.stream import batch, padded
+from training.tokens import Encoder, Row
 from training.wordings import load
 
 RANK = 16
@@ -99,7 +98,6 @@ def sample(line: Mapping[str, Any]) -> Sample:
             made.call(turn["call"], following["content"])
         elif turn["role"] == "assistant":
             made.write(turn["content"])
-    made.parts = [(mark, text, float(weight == 1.0)) for mark, text, weight in made.parts]
     return made
 
 
@@ -111,7 +109,8 @@ def tune(network: Network, lines: Sequence[Mapping[str, Any]], encoder: Encoder)
     steps = [rows for epoch in range(N_EPOCHS) for rows in _epoch(encoded, epoch)]
     for step, (rows, length) in enumerate(steps):
         made = batch(rows, length)
-        loss = step_loss(network, made) / made.weights.sum()
+        found = network.log_likelihood(made.tokens, made.layout, made.at, made.targets)
+        loss = -(found * made.weights).sum() / made.weights.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         for group in optimizer.param_groups:
@@ -122,16 +121,15 @@ def tune(network: Network, lines: Sequence[Mapping[str, Any]], encoder: Encoder)
             print(f"{step + 1}/{len(steps)} loss {float(loss.detach()):.4f}", flush=True)
 
 
-Rows = list[tuple[list[int], list[float]]]
-
-
-def _epoch(encoded: Rows, epoch: int) -> list[tuple[Rows, int]]:
+def _epoch(encoded: Sequence[Row], epoch: int) -> list[tuple[list[Row], int]]:
+    """All rows once, shuffled, in batches of about one length, and that length."""
     r = Random(f"tune/{epoch}")
-    order = r.sample(encoded, len(encoded))
+    by_length: dict[int, list[Row]] = {}
+    for row in r.sample(encoded, len(encoded)):
+        by_length.setdefault(padded(len(row.ids), 64), []).append(row)
     found = []
-    for length, shorter in zip(LENGTHS, (0, *LENGTHS), strict=False):
-        rows = [row for row in order if shorter < len(row[0]) - 1 <= length]
-        size = N_TOKENS // length
+    for length, rows in sorted(by_length.items()):
+        size = max(1, N_TOKENS // length)
         found += [(rows[at : at + size], length) for at in range(0, len(rows), size)]
     r.shuffle(found)
     return found

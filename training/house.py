@@ -69,7 +69,7 @@ def messages(words: Wordings, n: int = N_MESSAGES) -> Iterator[dict[str, Any]]:
             found = shelf(r, words, catalogue=catalogue, layout=LAYOUT)
             lead = found.text + "\n"
         if kind == "passages":
-            asked, reply = on_shelf(r, words, made, found, MISSING)
+            asked, reply, _ = on_shelf(r, words, made, found, MISSING)
         elif kind == "archive":
             cell = r.choice(list(old))
             asked = rambling(r, words, question(r, cell))

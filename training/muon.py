@@ -14,7 +14,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315  # the quintic iteration's published coeffi
 
 def orthogonal(matrix: Tensor) -> Tensor:
     """About U V^T of the matrix's singular value decomposition, by Newton and Schulz."""
-    x = matrix.bfloat16()
+    x = matrix
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.t()
@@ -22,7 +22,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(_STEPS):
         square = x @ x.t()
         x = _A * x + (_B * square + _C * square @ square) @ x
-    return (x.t() if tall else x).float()
+    return x.t() if tall else x
 
 
 class Muon(torch.optim.Optimizer):

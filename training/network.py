@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 CONV_WIDTH = 4
+N_MARKS = 2
+"""What a token may be besides itself: see `harness.embedded.tokenizer.Tokenizer.marks`."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,27 @@ class Shape:
     d_model: int = 256
     n_layers: int = 4
     n_heads: int = 4
-    d_ff: int = 640
+    d_ff: int = 512
     vocab_size: int = 3072
     d_copy: int = 128
     rope_base: float = 10000.0
     rope_share: float = 0.5
     max_tokens: int = 1152
     conv_width: int = CONV_WIDTH
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows of tokens hang together.
+
+    `marks` (rows, n), of the tokenizer's; `positions` (rows, n); `seen` (rows, n, n), whether a token (second) sees another (third);
+    `kept` (width - 1, rows, n), whether the token so many places before is of the same turn.
+    """
+
+    marks: Tensor
+    positions: Tensor
+    seen: Tensor
+    kept: Tensor
 
 
 class Layer(nn.Module):
@@ -53,19 +69,22 @@ class Layer(nn.Module):
         self.gate_up = nn.Linear(d, 2 * shape.d_ff, bias=False)
         self.down = nn.Linear(shape.d_ff, d, bias=False)
         nn.init.normal_(self.qkv.weight, std=d**-0.5)
+        with torch.no_grad():  # half of the heads begin by looking for what is alike
+            q, k, _ = self.qkv.weight.chunk(3)
+            k[: d // 2].copy_(q[: d // 2])
         nn.init.normal_(self.gate_up.weight, std=d**-0.5)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.down.weight)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor, kept: Tensor) -> Tensor:
         """`x` of shape (batch, tokens, d_model), one layer further."""
         b, t, d = x.shape
-        h = convolved(norm(x, self.attn_norm), self.attn_conv)
+        h = convolved(norm(x, self.attn_norm), self.attn_conv, kept)
         q, k, v = self.qkv(h).view(b, t, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         q, k = rotated(norm(q, self.q_norm), cos, sin), rotated(norm(k, self.k_norm), cos, sin)
-        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(seen.transpose(1, 2).reshape(b, t, d))
-        h = convolved(norm(x, self.mlp_norm), self.mlp_conv)
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        x = x + self.out(read.transpose(1, 2).reshape(b, t, d))
+        h = convolved(norm(x, self.mlp_norm), self.mlp_conv, kept)
         gate, up = self.gate_up(h).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
 
@@ -79,6 +98,7 @@ class Network(nn.Module):
         self.shape = shape
         self.embed = nn.Embedding(shape.vocab_size, d)
         nn.init.normal_(self.embed.weight, std=0.02)
+        self.marks = nn.Parameter(torch.randn(N_MARKS, d) * 0.3)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.n_layers))
         self.norm = nn.Parameter(torch.ones(d))
         self.copy_query, self.copy_key, self.copy_key_before = (
@@ -88,48 +108,66 @@ class Network(nn.Module):
             nn.init.normal_(part.weight, std=d**-0.5)
         with torch.no_grad():  # what stood before a token, if it is like what stands here
             self.copy_key_before.weight.copy_(self.copy_query.weight)
+        self.hint = nn.Parameter(torch.zeros(3, d))
+        self.hint_bias = nn.Parameter(torch.full((3,), -1.0))
         self.sentinel = nn.Parameter(torch.zeros(d))
         self.sentinel_bias = nn.Parameter(torch.tensor([6.0]))
         cos, sin = angles(shape)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """The last layer's normed state for each token: (batch, tokens, d_model)."""
-        n = tokens.shape[1]
+    def hidden(self, tokens: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+        """Each token's state after the last layer, normed, and after the one before it.
+
+        Both (batch, tokens, d_model).
+        """
         x = self.embed(tokens) * self.shape.d_model**0.5
-        if torch.is_autocast_enabled("cpu"):
-            x = x.bfloat16()
-        cos, sin = self.cos[:n].to(x.dtype), self.sin[:n].to(x.dtype)
+        x = x + F.embedding(layout.marks, F.pad(self.marks, (0, 0, 1, 0)))
+        cos, sin = (table[layout.positions].unsqueeze(1) for table in (self.cos, self.sin))
+        seen, kept = layout.seen.unsqueeze(1), layout.kept.unsqueeze(-1).to(x.dtype)
+        states = []
         for layer in self.layers:
-            x = layer(x, cos, sin)
-        return norm(x, self.norm)
+            x = layer(x, cos, sin, seen, kept)
+            states.append(x)
+        return norm(x, self.norm), states[-2]
 
-    def copy_scores(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """The sentinel's score (batch, tokens, 1), and those of all tokens read, masked."""
-        n = h.shape[1]
-        keys = self.copy_key(h) + self.copy_key_before(before(h))
-        scores = (self.copy_query(h) @ keys.transpose(1, 2)).float() * self.shape.d_copy**-0.5
-        later = torch.ones(n, n, dtype=torch.bool, device=h.device).triu(1)
-        sentinel = (h.float() @ self.sentinel + self.sentinel_bias).unsqueeze(-1)
-        return sentinel, scores.masked_fill(later, -1e9)
+    def log_likelihood(
+        self, tokens: Tensor, layout: Layout, at: Tensor, targets: Tensor
+    ) -> Tensor:
+        """Logarithms of the probability of `targets` after the tokens `at`, (batch, written)."""
+        h, _ = self.hidden(tokens, layout)
+        return self.head(h, layout.kept[0], layout.seen, tokens, at, targets)
 
-    def loss(self, tokens: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """The weighted sum of negative log-likelihoods over all targets, each (batch, tokens)."""
-        return self.head_loss(self.hidden(tokens), tokens, targets, weights)
+    def hinted(self, earlier: Tensor, last: Tensor, hints: Tensor) -> Tensor:
+        """How wrong the states are about each passage: a sum of negative logarithms.
 
-    def head_loss(self, h: Tensor, tokens: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """`loss` from the last layer's states."""
-        logits = F.linear(h, self.embed.weight).float()
-        written = -F.cross_entropy(
-            logits.view(-1, logits.shape[-1]), targets.reshape(-1), reduction="none"
-        ).view(targets.shape)
-        sentinel, scores = self.copy_scores(h)
+        Two truths are asked of every token of a passage before the last layer: whether it is about
+        the product that is asked for, and about the fact; the third after it: whether it answers.
+        A help in learning alone, for which a network without it would need many more texts.
+        """
+        asked = hints >= 0
+        truths = torch.stack([hints & 1, hints >> 1 & 1, hints >> 2 & 1], -1).clamp(0, 1)
+        seen = norm(earlier, torch.ones_like(self.norm))
+        logits = torch.cat([seen @ self.hint[:2].T, last @ self.hint[2:].T], -1) + self.hint_bias
+        wrong = F.binary_cross_entropy_with_logits(logits, truths.to(logits.dtype), reduction="none")
+        return (wrong.sum(-1) * asked).sum()
+
+    def head(
+        self, h: Tensor, kept: Tensor, seen: Tensor, tokens: Tensor, at: Tensor, targets: Tensor
+    ) -> Tensor:
+        """`log_likelihood` from the last layer's states."""
+        asked = h.gather(1, at.unsqueeze(-1).expand(-1, -1, h.shape[-1]))
+        logits = F.linear(asked, self.embed.weight)
+        written = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
+        keys = self.copy_key(h) + before(self.copy_key_before(h)) * kept.unsqueeze(-1)
+        scores = (self.copy_query(asked) @ keys.transpose(1, 2)) * self.shape.d_copy**-0.5
+        visible = seen.gather(1, at.unsqueeze(-1).expand(-1, -1, seen.shape[-1]))
+        scores = scores.masked_fill(~visible, -1e9)
+        sentinel = (asked @ self.sentinel + self.sentinel_bias).unsqueeze(-1)
         total = torch.cat([sentinel, scores], -1).logsumexp(-1)
         same = tokens[:, None, :] == targets[:, :, None]
         copied = scores.masked_fill(~same, -1e9).logsumexp(-1)
-        likelihood = torch.logaddexp(sentinel.squeeze(-1) + written, copied) - total
-        return -(likelihood * weights).sum()
+        return torch.logaddexp(sentinel.squeeze(-1) + written, copied) - total
 
 
 def norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -142,13 +180,15 @@ def before(h: Tensor) -> Tensor:
     return F.pad(h, (0, 0, 1, 0))[:, :-1]
 
 
-def convolved(h: Tensor, kernel: Tensor) -> Tensor:
-    """`h` plus a weighted sum, channel by channel, of each token and the three before it."""
-    kernel = kernel.to(h.dtype)
+def convolved(h: Tensor, kernel: Tensor, kept: Tensor) -> Tensor:
+    """`h` plus a weighted sum, channel by channel, of each token and the three before it.
+
+    `kept` (width - 1, batch, tokens, 1) is 0 where a token before is of another turn.
+    """
     total, shifted = h + kernel[0] * h, h
-    for weight in kernel[1:]:
+    for weight, own in zip(kernel[1:], kept, strict=True):
         shifted = before(shifted)
-        total = total + weight * shifted
+        total = total + weight * shifted * own
     return total
 
 

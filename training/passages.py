@@ -46,15 +46,35 @@ class Cell:
     product: str
 
 
+@dataclass(frozen=True)
+class Hint:
+    """What a passage has to do with a question: the passage's id, and three truths.
+
+    Only training hears of it (see `training.network.Network.hinted`).
+    """
+
+    document: str
+    same_product: bool
+    same_fact: bool
+    answers: bool
+
+
+def hint(document: str, cell: Cell, asked: Cell, cited: str) -> Hint:
+    """The hint on a passage about `cell`, where `cited` is the document of the answer."""
+    product, fact = cell.product == asked.product, cell.fact is asked.fact
+    return Hint(document, product, fact, product and fact and document == cited)
+
+
 @dataclass
 class Shelf:
     """Passages as one text, and what they say.
 
-    `answers` maps a cell to (value, document id); `exceptions` to (group, value, document id);
+    `told` are the passages in order, each one's document and what it tells. `answers` maps a cell to (value, document id); `exceptions` to (group, value, document id);
     `regions` to what holds in each region, of a cell without an answer for all.
     """
 
     text: str
+    told: Sequence[tuple[str, Cell]]
     cells: Sequence[Cell]
     answers: Mapping[Cell, tuple[str, str]]
     exceptions: Mapping[Cell, tuple[Mapping[str, str], str, str]]
@@ -65,7 +85,7 @@ class Shelf:
 
 @dataclass
 class _Draft:
-    texts: list[tuple[str, str]] = field(default_factory=list)
+    texts: list[tuple[str, str, Cell]] = field(default_factory=list)
     answers: dict[Cell, tuple[str, str]] = field(default_factory=dict)
     exceptions: dict[Cell, tuple[Mapping[str, str], str, str]] = field(default_factory=dict)
     regions: dict[Cell, list[tuple[str, str, str]]] = field(default_factory=dict)
@@ -90,7 +110,7 @@ def shelf(
     """One to six passages on a few facts of a few products, hard to tell apart."""
     n = r.choice((1, 2, 3) if short else (1, 2, 3, 4, 4, 5, 5, 5, 6))
     facts = r.sample(words.facts, r.choice((1, 2, 2, 3)))
-    n_things = r.choice((1, 2, 2, 3))
+    n_things = r.choice((1, 2, 2, 3, 4, 5))
     things = r.sample(catalogue, n_things) if catalogue else products(r, words, n_things)
     cells = _cells(r, words, facts, things, n)
     ids = list(document_ids(r, n + 2, layout.prefix if layout else None))
@@ -109,8 +129,9 @@ def shelf(
     form, joint, lead = r.choice(_RENDERED), r.choice(("\n", "\n", "\n\n")), r.choice(_LEADS)
     if layout:
         form, joint, lead = layout.form, "\n", ""
-    text = lead + joint.join(form.format(t=t, i=i) for t, i in draft.texts)
-    return Shelf(text, cells, draft.answers, draft.exceptions, draft.regions, facts, things)
+    text = lead + joint.join(form.format(t=t, i=i) for t, i, _ in draft.texts)
+    told = [(identifier, cell) for _, identifier, cell in draft.texts]
+    return Shelf(text, told, cells, draft.answers, draft.exceptions, draft.regions, facts, things)
 
 
 def _cells(
@@ -150,7 +171,7 @@ def _plain(
         text += " " + line.format(g=plural, G=plural[0].upper() + plural[1:], v=other)
         draft.exceptions[cell] = (group, other, identifier)
     draft.answers[cell] = (said, identifier)
-    draft.texts.append((_dressed(r, words, cell, text, short=short), identifier))
+    draft.texts.append((_dressed(r, words, cell, text, short=short), identifier, cell))
 
 
 def _versions(
@@ -175,10 +196,11 @@ def _versions(
     together = r.random() < 0.3
     for text, identifier in zip(texts, identifiers, strict=True):
         if not together:
-            draft.texts.append((_dressed(r, words, cell, text, short=False), identifier))
+            draft.texts.append((_dressed(r, words, cell, text, short=False), identifier, cell))
     if together:
         identifiers = (identifiers[0], identifiers[0])
-        draft.texts.append((_dressed(r, words, cell, " ".join(texts), short=False), identifiers[0]))
+        joined = _dressed(r, words, cell, " ".join(texts), short=False)
+        draft.texts.append((joined, identifiers[0], cell))
     draft.answers[cell] = (new, identifiers[1])
 
 
@@ -190,7 +212,7 @@ def _regional(
     for region, identifier in zip(r.sample(_REGIONS, 2), identifiers, strict=True):
         said = value(r, cell.fact.kind)
         text = r.choice(_IN_REGION).format(r=region, s=statement(r, cell, said))
-        draft.texts.append((_dressed(r, words, cell, text, short=False), identifier))
+        draft.texts.append((_dressed(r, words, cell, text, short=False), identifier, cell))
         draft.regions[cell].append((region, said, identifier))
 
 

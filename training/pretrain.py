@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -27,10 +28,10 @@ from torch import Tensor
 
 from training.muon import Muon
 from training.network import Network, Shape
-from training.samples import PHASES, draw
-from training.stream import Batch, Share, batches
+from training.samples import KINDS, PHASES, draw
+from training.stream import MOST, Batch, Share, batch, batches, padded
 from training.tokens import Encoder, learn
-from training.wordings import load
+from training.wordings import Wordings, load
 
 N_TOKENIZER_SAMPLES = 6000
 N_WARM = 20
@@ -42,6 +43,7 @@ KEEP_MEMORY = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """glibc would give every large tensor back to the system and ask for it again: half of the time."""
+HINT_WEIGHT = 0.06
 MATRIX_LR, OTHER_LR = 0.014, 0.003
 
 
@@ -73,7 +75,7 @@ def optimizers(network: Network) -> Optimizers:
     """Muon for the matrices of the layers and the copy head, AdamW for all else."""
     matrices, others = [], []
     for name, weight in network.named_parameters():
-        if weight.ndim == 2 and "embed" not in name and "conv" not in name:
+        if weight.ndim == 2 and not any(part in name for part in ("embed", "marks", "conv", "hint")):
             weight.n_parts = 3 if "qkv" in name else 2 if "gate_up" in name else 1  # type: ignore[attr-defined]
             matrices.append(weight)
         else:
@@ -84,16 +86,21 @@ def optimizers(network: Network) -> Optimizers:
 
 
 def step_loss(network: Network, batch: Batch) -> Tensor:
-    """The sum of the batch's losses, computed with bfloat16 matrices."""
-    with torch.autocast("cpu", torch.bfloat16):
-        return network.loss(batch.tokens, batch.targets, batch.weights)
+    """The sum of the batch's losses: of the negative logarithms, each by its weight."""
+    h, earlier = network.hidden(batch.tokens, batch.layout)
+    found = network.head(
+        h, batch.layout.kept[0], batch.layout.seen, batch.tokens, batch.at, batch.targets
+    )
+    wrong = network.hinted(earlier, h, batch.hints)
+    return HINT_WEIGHT * wrong - (found * batch.weights).sum()
 
 
 def compile_parts(network: Network) -> None:
-    """Compile the layer and the head apart: all layers share one compilation per length."""
+    """Compile the layer and the head apart, for rows of any length."""
     for layer in network.layers:
-        layer.compile(dynamic=False)
-    network.head_loss = torch.compile(network.head_loss, dynamic=False)  # type: ignore[method-assign]
+        layer.compile(dynamic=True)
+    network.hinted = torch.compile(network.hinted, dynamic=True)  # type: ignore[method-assign]
+    network.head = torch.compile(network.head, dynamic=True)  # type: ignore[method-assign]
 
 
 def _rank(rank: int, options: argparse.Namespace) -> None:
@@ -113,7 +120,7 @@ def _rank(rank: int, options: argparse.Namespace) -> None:
         if after.exists():  # of an interrupted training: a phase depends on nothing but its start
             network.load_state_dict(torch.load(after, weights_only=True)["weights"])
             continue
-        done = _phase(network, index, batches(words, encoder, options.seed, index, share))
+        done = _phase(network, index, batches(words, encoder, options.seed, index, share), words, encoder)
         if rank == 0:  # the numbers first: they are there whenever the weights are
             write_json(options.out / f"phase{index}.json", done)
             save(network, after)
@@ -126,18 +133,20 @@ def _rank(rank: int, options: argparse.Namespace) -> None:
     dist.destroy_process_group()
 
 
-def _phase(network: Network, index: int, stream: Iterator[Batch]) -> dict[str, int]:
+def _phase(
+    network: Network, index: int, stream: Iterator[Batch], words: Wordings, encoder: Encoder
+) -> dict[str, int]:
     """All steps of a phase. What `card.json` says of it."""
     both = optimizers(network)
     phase, first = PHASES[index], dist.get_rank() == 0
     shown, n_tokens, n_samples, began = torch.zeros(2), 0, 0, monotonic()
     for step in range(1, phase.n_steps + 1):
-        batch = next(stream)
-        loss = step_loss(network, batch)
+        drawn = next(stream)
+        loss = step_loss(network, drawn)
         loss.backward()  # type: ignore[no-untyped-call]
-        shown += _averaged(network, loss, batch.weights.sum())
-        n_tokens += batch.tokens.numel() * dist.get_world_size()
-        n_samples = batch.n_drawn
+        shown += _averaged(network, loss, drawn.weights.sum())
+        n_tokens += drawn.tokens.numel() * dist.get_world_size()
+        n_samples = drawn.n_drawn
         start, end = phase.rate
         warm = min(1.0, step / N_WARM)
         _move(both, warm * (start + (end - start) * step / phase.n_steps))
@@ -146,7 +155,30 @@ def _phase(network: Network, index: int, stream: Iterator[Batch]) -> dict[str, i
             mean, took = float(shown[0] / shown[1]), monotonic() - began
             print(f"phase {index} step {step} loss {mean:.4f} {took:.0f} s", flush=True)
             shown.zero_()
+        if first and step % 100 == 0:
+            print(f"  sure and right: {probed(network, words, encoder)}", flush=True)
     return {"n_steps": phase.n_steps, "n_samples": n_samples, "n_tokens": n_tokens}
+
+
+@torch.no_grad()
+def probed(network: Network, words: Wordings, encoder: Encoder) -> str:
+    """Per kind, the percent of new conversations in which every token is likelier than not.
+
+    Of these, greedy decoding writes every token right. First those whose answer is there, then
+    those whose answer is not.
+    """
+    told = []
+    for kind in ("look_ups", "easy", "compact", "passages", "tool"):
+        shares = []
+        for missing in (0.0, 1.0):
+            made = (KINDS[kind](Random(f"probe/{n}"), words, missing) for n in range(24))
+            rows = [row for row in map(encoder.encode, made) if len(row.ids) <= MOST]
+            whole = batch(rows, padded(max(len(row.ids) for row in rows)))
+            found = network.log_likelihood(whole.tokens, whole.layout, whole.at, whole.targets)
+            right = ((found > math.log(0.5)) | (whole.weights == 0)).all(1)
+            shares.append(f"{100 * float(right.float().mean()):.0f}")
+        told.append(f"{kind} {'/'.join(shares)}")
+    return ", ".join(told)
 
 
 def _move(both: Optimizers, factor: float) -> None:

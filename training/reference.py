@@ -6,16 +6,17 @@ python -m training.reference --base build/local-model --out tests/data/embedded_
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - its name everywhere
 
 from training.finetune import base_network
 from training.network import Network
-from training.samples import numbered
-from training.tokens import Encoder
+from training.samples import Sample, numbered
+from training.stream import batch
+from training.tokens import Encoder, Row
 from training.wordings import load
 
 N_SAMPLES = 6
@@ -32,25 +33,29 @@ def main() -> None:
     encoder = Encoder(options.base / "tokenizer.json")
     rows = []
     for number in range(N_SAMPLES):
-        ids, _ = encoder.encode(numbered(words, "reference", -1, number))
-        ids = ids[:400]
-        rows.append({"tokens": ids, "logprobs": logprobs(network, ids)})
+        row = encoder.encode(first_thread(numbered(words, "reference", -1, number)))
+        turns = [
+            {"whole": read, "tokens": [token for token, _, _ in turn]}
+            for (_, read), turn in itertools.groupby(
+                zip(row.ids, row.blocks, row.read, strict=True), key=lambda one: one[1:]
+            )
+        ]
+        rows.append({"turns": turns, "logprobs": logprobs(network, row)})
     text = json.dumps({"conversations": rows}) + "\n"
     options.out.write_text(text, encoding="utf-8")
 
 
+def first_thread(sample: Sample) -> Sample:
+    """The conversation up to where its second thread begins."""
+    return Sample(sample.parts[: sample.branches[1]] if len(sample.branches) > 1 else sample.parts)
+
+
 @torch.no_grad()
-def logprobs(network: Network, ids: list[int]) -> list[float]:
-    """The logarithm of the probability of every token but the first, in 32 bits."""
-    tokens, targets = torch.tensor([ids[:-1]]), torch.tensor([ids[1:]])
-    h = network.hidden(tokens)
-    written = F.linear(h, network.embed.weight).log_softmax(-1).gather(-1, targets[..., None])
-    sentinel, scores = network.copy_scores(h)
-    shares = torch.cat([sentinel, scores], -1).log_softmax(-1)
-    same = tokens[:, None, :] == targets[:, :, None]
-    copied = shares[..., 1:].masked_fill(~same, -1e9).logsumexp(-1)
-    mixed = torch.logaddexp(shares[..., 0] + written[..., 0], copied)
-    return [round(float(one), 5) for one in mixed[0]]
+def logprobs(network: Network, row: Row) -> list[float]:
+    """The logarithm of the probability of every token that is written, in 32 bits."""
+    made = batch([row], len(row.ids))
+    found = network.log_likelihood(made.tokens, made.layout, made.at, made.targets)
+    return [round(float(one), 5) for one in found[made.weights > 0]]
 
 
 if __name__ == "__main__":

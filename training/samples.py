@@ -8,24 +8,24 @@ from random import Random
 
 from harness.embedded.chat import ASSISTANT, CALL, END, SYSTEM, TOOL, USER
 from training import tool_talk
-from training.passages import Cell, Shelf, shelf, statement
+from training.passages import Cell, Hint, Shelf, hint, shelf, statement
 from training.products import document_ids, name, product, products
 from training.prompts import N_SHOTS, Prompt, Reply, Shot, prompt
 from training.questions import greeted, in_region, question, rambling, with_group
-from training.wordings import Wordings, value
-
-PROMPT_WEIGHT = 0.005
-"""The loss weight of what is read; more would drown what is written, less than a tenth of it."""
+from training.wordings import Fact, Wordings, value
 
 _BEFORE_QUESTION = (
-    "\n",
-    "\n\n",
-    "\n\nQuestion: ",
     "\nQuestion: ",
+    "\nQuestion: ",
+    "\n\nQuestion: ",
     "\n\nCustomer: ",
     "\n\nMessage: ",
     "\nQ: ",
 )
+
+
+_LONG = 1000
+"""Characters of a prompt behind which there is room for one thread with passages."""
 
 
 @dataclass
@@ -33,13 +33,24 @@ class Sample:
     """A conversation: (special token or None, text, loss weight) in order.
 
     A weight holds for the text; a special token has its own: 1 where the model has to write it.
+    At each of `branches`, numbers of parts, the conversation goes back to where the first of them
+    stands and begins again: several threads with one system prompt, which is read once. `hints`
+    are those on the passages of a part, in order.
     """
 
     parts: list[tuple[str | None, str, float]] = field(default_factory=list)
+    branches: list[int] = field(default_factory=list)
+    hints: dict[int, Sequence[Hint]] = field(default_factory=dict)
 
     def read(self, special: str, text: str) -> None:
         """Add what the model is given."""
-        self.parts.append((special, text, PROMPT_WEIGHT))
+        self.parts.append((special, text, 0.0))
+
+    def begin(self, text: str, hints: Sequence[Hint] = ()) -> None:
+        """Begin a thread with a message of the user's."""
+        self.branches.append(len(self.parts))
+        self.hints[len(self.parts)] = hints
+        self.read(USER, text)
 
     def write(self, text: str) -> None:
         """Add a turn of the model's."""
@@ -58,53 +69,66 @@ Drawn = tuple[str, Reply]
 def on_passages(
     r: Random, words: Wordings, missing: float, *, plain: float = 0.1, short: bool = False
 ) -> Sample:
-    """Passages and several questions on them; they do not answer a share of `missing`."""
+    """Questions, each with passages of its own, which do not answer a share of `missing`."""
     shots = (0, 0, 0, 0, 1) if short else N_SHOTS
     listed = not short and r.random() < 0.06
     made = prompt(r, words, _shot(r, words), plain=plain, n_shots=shots)
-    found = shelf(r, words, short=short)
     sample = Sample()
-    text = made.text + ("\n" + tool_talk.line(r, words) if listed else "")
-    sample.read(SYSTEM, text)
-    lead = found.text + r.choice(_BEFORE_QUESTION)
-    for _ in range(r.choice((3, 3, 4, 5))):
-        asked, reply = on_shelf(r, words, made, found, missing)
+    sample.read(SYSTEM, made.text + ("\n" + tool_talk.line(r, words) if listed else ""))
+    for _ in range(1 if len(made.text) > _LONG else 2):
+        found = shelf(r, words, short=short)
+        asked, reply, cell = on_shelf(r, words, made, found, missing)
         asked, before, after = greeted(r, words, asked)
-        sample.read(USER, lead + asked)
+        hints = [hint(document, one, cell, reply.citation) for document, one in found.told]
+        sample.begin(found.text + r.choice(_BEFORE_QUESTION) + asked, hints)
         sample.write(before + made.written(reply) + after)
-        lead = r.choice(("", "", "Question: ")) if not lead.endswith(": ") else "Question: "
     return sample
 
 
-def compact(r: Random, words: Wordings, missing: float) -> Sample:
-    """Single sentences and short questions: all that matters is which sentence is asked for."""
+def compact(r: Random, words: Wordings, missing: float, *, easy: bool = False) -> Sample:
+    """Single sentences and short questions: all that matters is which sentence is asked for.
+
+    If `easy`, they differ in the product alone or in the fact alone.
+    """
     keys = {"answer": "answer", "citation": "citation"} if r.random() < 0.5 else {}
     own = {category: category for category in words.desk["category_synonyms"]}
     made = Prompt(r.choice(words.desk["abstain_phrases"]), "", keys, own, ())
-    facts = r.sample(words.facts, r.choice((1, 2, 2, 3)))
-    things = products(r, words, r.choice((2, 2, 3, 3, 4)))
+    form = "JSON with answer and citation. " if keys else ""
+    sample = Sample()
+    sample.read(SYSTEM, f"{form}If it is not there: {made.abstain}")
+    for _ in range(2):
+        text, told, cell, reply = _compact(r, words, made, missing, easy=easy)
+        asked = question(r, cell)
+        hints = [hint(document, one, cell, reply.citation) for one, document in told.items()]
+        sample.begin(text + r.choice(_BEFORE_QUESTION) + asked, hints)
+        sample.write(made.written(reply))
+    return sample
+
+
+def _compact(
+    r: Random, words: Wordings, made: Prompt, missing: float, *, easy: bool
+) -> tuple[str, Mapping[Cell, str], Cell, Reply]:
+    """Sentences, what each tells and its document, what is asked for, and the reply."""
+    n_facts, n_things = r.choice((1, 2, 2, 3)), r.choice((2, 2, 3, 3, 4))
+    if easy:
+        n_facts, n_things = r.choice(((1, 2), (1, 3), (1, 4), (2, 1), (3, 1)))
+    facts = r.sample(words.facts, n_facts)
+    things = products(r, words, n_things)
     cells = [Cell(fact, thing) for fact in facts for thing in things]
     r.shuffle(cells)
-    told = cells[: r.randint(2, 6)]
-    ids = document_ids(r, len(told))
+    told = cells[: r.randint(2, 3 if easy else 6)]
+    cited = dict(zip(told, document_ids(r, len(told)), strict=True))
     said = {cell: value(r, cell.fact.kind) for cell in told}
-    cited = dict(zip(told, ids, strict=True))
-    sample = Sample()
-    form = "JSON with answer and citation. " if keys else ""
-    sample.read(SYSTEM, f"{form}If it is not there: {made.abstain}")
-    lead = "\n".join(f"{statement(r, cell, said[cell])} [{cited[cell]}]" for cell in told) + "\n"
-    for _ in range(r.choice((4, 5, 6))):
-        cell = r.choice(told)
-        reply = Reply(said[cell], cell.fact.category, cited[cell])
-        if r.random() < missing:
-            others = [one for one in cells if one not in told]
-            known = others and r.random() < 0.6
-            cell = r.choice(others) if known else Cell(cell.fact, product(r, words))
-            reply = Reply(made.abstain, cell.fact.category)
-        sample.read(USER, lead + question(r, cell))
-        sample.write(made.written(reply))
-        lead = ""
-    return sample
+    text = "\n".join(f"{statement(r, cell, said[cell])} [{cited[cell]}]" for cell in told)
+    cell = r.choice(told)
+    if r.random() >= missing:
+        return text, cited, cell, Reply(said[cell], cell.fact.category, cited[cell])
+    others = [one for one in cells if one not in told]
+    if others and r.random() < 0.6:
+        cell = r.choice(others)
+    else:
+        cell = Cell(cell.fact, product(r, words))
+    return text, cited, cell, Reply(made.abstain, cell.fact.category)
 
 
 def closed(r: Random, words: Wordings) -> Sample:
@@ -119,7 +143,7 @@ def closed(r: Random, words: Wordings) -> Sample:
     for _ in range(r.choice((2, 3, 3))):
         asked, reply = _closed(r, words, made, tool=not listed and r.random() < 0.2)
         asked, before, after = greeted(r, words, asked)
-        sample.read(USER, form.format(q=asked))
+        sample.begin(form.format(q=asked))
         sample.write(before + made.written(reply) + after)
     return sample
 
@@ -131,11 +155,6 @@ def with_tool(r: Random, words: Wordings) -> Sample:
     sample = Sample()
     sample.read(SYSTEM, made.text + "\n" + talk.line)
     form = r.choice(("{q}", "{q}", "Question: {q}", "Customer: {q}"))
-    if r.random() < 0.3:
-        asked, reply = _closed(r, words, made)
-        asked, before, after = greeted(r, words, asked)
-        sample.read(USER, form.format(q=asked))
-        sample.write(before + made.written(reply) + after)
     asked, before, after = greeted(r, words, rambling(r, words, talk.question))
     sample.read(USER, form.format(q=asked))
     sample.call(talk.call, talk.result)
@@ -161,24 +180,22 @@ def labels(r: Random, words: Wordings) -> Sample:
 
 def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
     """A drill in exact matching: names with values, and look-ups of names there and not there."""
-    n = r.randint(2, 7)
-    listed = {name(r, words): _drilled(r, words) for _ in range(n)}
     phrase = r.choice(words.desk["abstain_phrases"])
-    pairs = "; ".join(f"{key}: {kept}" for key, kept in listed.items())
     sample = Sample()
     sample.read(SYSTEM, f"If it is not listed, say: {phrase}")
-    lead = pairs + "\n"
-    for _ in range(4):
+    for _ in range(3):
+        listed = {name(r, words): _drilled(r, words) for _ in range(r.randint(2, 7))}
         known = r.random() >= missing
         key = r.choice(list(listed)) if known else _near(r, words, list(listed))
-        sample.read(USER, lead + key)
+        pairs = "; ".join(f"{one}: {kept}" for one, kept in listed.items())
+        sample.begin(f"{pairs}{r.choice(_BEFORE_QUESTION)}{key}")
         sample.write(listed.get(key, phrase))
-        lead = ""
     return sample
 
 
 KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
     "passages": on_passages,
+    "easy": lambda r, words, missing: compact(r, words, missing, easy=True),
     "compact": compact,
     "short": lambda r, words, missing: on_passages(r, words, missing, plain=0.5, short=True),
     "closed": lambda r, words, _: closed(r, words),
@@ -192,16 +209,16 @@ KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
 class Phase:
     """A part of the training: kinds and their shares, steps, learning rates from and to.
 
-    `missing` is the share of questions whose answer is not among what was read, from and to. Few
-    at first: as long as matching names is not learned, to abstain always is what pays.
+    `missing` is the share of questions whose answer is not among what was read.
     """
 
     mix: Mapping[str, float]
-    missing: tuple[float, float]
+    missing: float
     n_steps: int
     rate: tuple[float, float]
 
 
+_EASY = {"easy": 0.5, "look_ups": 0.3, "labels": 0.1, "tool": 0.1}
 _COMPACT = {
     "compact": 0.6,
     "look_ups": 0.1,
@@ -220,14 +237,11 @@ _ALL = {
     "look_ups": 0.07,
 }
 MISSING = 0.36
-SAMPLES_A_STEP = 30
-"""About; the share that is missing changes by it."""
 PHASES = (
-    Phase(_COMPACT, (0.08, 0.1), 600, (1.0, 1.0)),
-    Phase(_COMPACT, (0.1, 0.2), 600, (1.0, 0.75)),
-    Phase(_COMPACT, (0.2, 0.3), 600, (0.75, 0.5)),
-    Phase(_ALL, (0.3, MISSING), 600, (0.5, 0.3)),
-    Phase(_ALL, (MISSING, MISSING), 600, (0.3, 0.0)),
+    Phase(_EASY, 0.25, 300, (1.0, 1.0)),
+    Phase(_COMPACT, 0.3, 400, (1.0, 0.9)),
+    Phase(_ALL, MISSING, 900, (0.9, 0.5)),
+    Phase(_ALL, MISSING, 900, (0.5, 0.0)),
 )
 
 
@@ -237,20 +251,29 @@ def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = 
     return KINDS[kind](r, words, missing)
 
 
-def on_shelf(r: Random, words: Wordings, made: Prompt, found: Shelf, missing: float) -> Drawn:
-    """A question on the shelf's matters; a share of `missing` is not answered there."""
+NOTHING = Cell(Fact("", "", "", (), (), (), (), (), ()), "")
+"""What a message asks for that asks for no fact."""
+
+
+def on_shelf(
+    r: Random, words: Wordings, made: Prompt, found: Shelf, missing: float
+) -> tuple[str, Reply, Cell]:
+    """A question on the shelf's matters, the reply, and what is asked for.
+
+    A share of `missing` is not answered there.
+    """
     share = r.random()
     if made.triggers and share < 0.06:
-        return escalation(r, words, made)
+        return *escalation(r, words, made), NOTHING
     if share < 0.06 + 0.1 * missing:
-        return elsewhere(r, words, made)
+        return *elsewhere(r, words, made), NOTHING
     if share < 0.06 + missing:
         return _missing(r, words, made, found)
     if found.regions and r.random() < 0.3:
         cell = r.choice(list(found.regions))
         region, said, identifier = r.choice(found.regions[cell])
         asked = in_region(r, question(r, cell), region)
-        return rambling(r, words, asked), Reply(said, cell.fact.category, identifier)
+        return rambling(r, words, asked), Reply(said, cell.fact.category, identifier), cell
     cell = r.choice(list(found.answers))
     if found.exceptions and r.random() < 0.6:
         cell = r.choice(list(found.exceptions))
@@ -262,14 +285,16 @@ def on_shelf(r: Random, words: Wordings, made: Prompt, found: Shelf, missing: fl
     elif r.random() < 0.06:  # a group that no exception is made for
         other = r.choice([g for g in words.desk["groups"] if _not_of(g, cell, found)])
         asked = with_group(r, asked, dict(other))
-    return rambling(r, words, asked), Reply(said, cell.fact.category, identifier)
+    return rambling(r, words, asked), Reply(said, cell.fact.category, identifier), cell
 
 
 def _not_of(group: Mapping[str, str], cell: Cell, found: Shelf) -> bool:
     return cell not in found.exceptions or found.exceptions[cell][0] != group
 
 
-def _missing(r: Random, words: Wordings, made: Prompt, found: Shelf) -> Drawn:
+def _missing(
+    r: Random, words: Wordings, made: Prompt, found: Shelf
+) -> tuple[str, Reply, Cell]:
     """A near miss: the product and the fact stand there, but not together, or only one of them."""
     crossed = [
         Cell(fact, thing)
@@ -289,7 +314,7 @@ def _missing(r: Random, words: Wordings, made: Prompt, found: Shelf) -> Drawn:
     asked = question(r, cell)
     if r.random() < 0.08:
         asked = with_group(r, asked, dict(r.choice(words.desk["groups"])))
-    return rambling(r, words, asked), Reply(made.abstain, cell.fact.category)
+    return rambling(r, words, asked), Reply(made.abstain, cell.fact.category), cell
 
 
 def _closed(r: Random, words: Wordings, made: Prompt, *, tool: bool = False) -> Drawn:
@@ -366,6 +391,4 @@ def samples(words: Wordings, seed: str, phase: int, last: int) -> Iterator[Sampl
 def numbered(words: Wordings, seed: str, phase: int, number: int) -> Sample:
     """The conversation of one number in a phase, drawn from a seed of its own."""
     at = PHASES[phase]
-    done = min(1.0, number / (at.n_steps * SAMPLES_A_STEP))
-    missing = at.missing[0] + (at.missing[1] - at.missing[0]) * done
-    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, missing)
+    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, at.missing)

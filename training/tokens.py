@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.embedded.chat import SPECIAL
+from harness.embedded.chat import CALL, END, OPENING, READ, SPECIAL, USER
 from harness.embedded.tokenizer import GLUE, Tokenizer, glued
+from training.passages import Hint
 from training.samples import Sample
 
 _GLUED = f"{GLUE}?"
@@ -58,25 +60,73 @@ def learn(texts: Iterable[str], vocab_size: int, path: Path) -> None:
     path.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Row:
+    """A conversation's tokens; of each, in lists of one length, what the network must know.
+
+    `weights` are those of having to write the token. `blocks` number the turns: of a turn that is
+    read (`read`), every token sees the whole. `threads` are 0 in the part that all threads go on
+    from; a token of thread k sees that part and its own thread. `positions` count along a thread.
+    `marks` are those of `Tokenizer.marks`. `hints`, for training alone, are of a passage's tokens the passage's truths as bits, else -1.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    read: list[bool] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+    hints: list[int] = field(default_factory=list)
+
+
 class Encoder:
-    """Conversations as token ids with the loss weight of each."""
+    """Conversations as tokens."""
 
     def __init__(self, path: Path) -> None:
         self.tokenizer = Tokenizer(path)
         self.n_tokens = self.tokenizer.vocab_size
 
-    def encode(self, sample: Sample) -> tuple[list[int], list[float]]:
-        """The ids, and for each the weight of having to write it."""
-        ids: list[int] = []
-        weights: list[float] = []
-        for special, text, weight in sample.parts:
+    def encode(self, sample: Sample) -> Row:
+        """The tokens of a conversation with all its threads, one behind the other."""
+        row, n_shared = Row(), 0
+        block, thread, read, position = -1, 0, False, 0
+        for number, (special, text, weight) in enumerate(sample.parts):
+            if number in sample.branches:
+                n_shared = n_shared if thread else len(row.ids)
+                thread, position = thread + 1, n_shared
+            ids, weights = self.tokenizer.encode(text), []
             if special is not None:
-                ids.append(self.tokenizer.special[special])
-                weights.append(1.0 if special in {"<|end|>", "<|call|>"} else 0.0)
-            pieces = self.tokenizer.encode(text)
-            ids += pieces
-            weights += [weight] * len(pieces)
-        return ids, weights
+                if special in OPENING:
+                    block, read = block + 1, special in READ
+                ids = [self.tokenizer.special[special], *ids]
+                weights = [1.0 if special in {END, CALL} else 0.0]
+            n = len(ids)
+            row.ids.extend(ids)
+            row.weights.extend(weights + [weight] * (n - len(weights)))
+            row.blocks.extend([block] * n)
+            row.read.extend([read] * n)
+            row.threads.extend([thread] * n)
+            row.positions.extend(range(position, position + n))
+            row.marks.extend(self.tokenizer.marks(ids) if special == USER else [0] * n)
+            row.hints.extend(self._hints(ids, sample.hints.get(number, ())))
+            position += n
+        return row
+
+
+    def _hints(self, ids: Sequence[int], hints: Sequence[Hint]) -> list[int]:
+        """The bits of every token: a passage reaches from the end of the one before to its id."""
+        found, start = [-1] * len(ids), 1
+        for one in hints:
+            ending = self.tokenizer.encode(one.document)[-2:]
+            ends = (at for at in range(start + 1, len(ids)) if ids[at - 1 : at + 1] == ending)
+            end = next(ends, None)
+            if end is None:
+                return found
+            bits = one.same_product + 2 * one.same_fact + 4 * one.answers
+            found[start : end + 1] = [bits] * (end + 1 - start)
+            start = end + 1
+        return found
 
 
 def _without_numbers(text: str) -> str:

@@ -14,6 +14,12 @@ CALL, TOOL, END, PAD = "<|call|>", "<|tool|>", "<|end|>", "<|pad|>"
 SPECIAL = (PAD, SYSTEM, USER, ASSISTANT, CALL, TOOL, END)
 """The tokens that no text can spell, in the order of their ids."""
 
+READ = frozenset({SYSTEM, USER, TOOL})
+"""What opens a turn that the model is given: each of its tokens sees the whole turn."""
+
+OPENING = READ | {ASSISTANT}
+"""What opens a turn."""
+
 Segment: TypeAlias = tuple[str | None, str]
 """A special token, or None, and the text after it."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from harness.core.chat import ServiceError
 from harness.embedded.network import STEP_ROWS, Network
 from harness.embedded.sampling import GREEDY, Sampler, Sampling
-from harness.embedded.slots import Floats, Prefix, Slots
+from harness.embedded.slots import Floats, Prefix, Slots, Turn
 
 N_SLOTS = 16
 PREFIX_BYTES = 64_000_000
@@ -34,17 +34,22 @@ Finish: TypeAlias = Literal["stop", "length"]
 class Request:
     """What to go on from and how far.
 
-    `parts` are the prompt, at least one token in each; the first `n_kept` of them are remembered.
+    `parts` are the prompt, at least one turn in each; the first `n_kept` of them are remembered.
     The answer ends before a token of `ends`, after `max_new_tokens`, or when `until`, asked after
     every token, says so.
     """
 
-    parts: tuple[tuple[int, ...], ...]
+    parts: tuple[tuple[Turn, ...], ...]
     max_new_tokens: int
     ends: frozenset[int]
     sampling: Sampling = GREEDY
     n_kept: int = 0
     until: Callable[[Sequence[int]], bool] | None = None
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens the prompt has."""
+        return sum(len(turn.tokens) for part in self.parts for turn in part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Engine:
             ServiceError: `context_too_long`, if prompt and answer together do not fit.
             RuntimeError: if the engine is closed.
         """
-        n, most = sum(map(len, request.parts)), self._network.config.max_tokens
+        n, most = request.n_tokens, self._network.config.max_tokens
         if n + request.max_new_tokens > most:
             what = f"{n} tokens of the prompt and {request.max_new_tokens} of the answer"
             raise ServiceError("context_too_long", f"{what} do not fit into {most} tokens")
@@ -225,7 +230,7 @@ def _resolve(seq: _Running, finish: Finish) -> None:
     )
 
 
-_Parts: TypeAlias = tuple[tuple[int, ...], ...]
+_Parts: TypeAlias = tuple[tuple[Turn, ...], ...]
 
 
 class _Prefixes:

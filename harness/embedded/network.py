@@ -1,8 +1,10 @@
 """The embedded model's network in numpy: a decoder with a copy head, computed in float32.
 
+A turn that is given is read as a whole: each of its tokens sees all of it, and all turns before
+(prefix language model: Raffel et al., T5, 2020, section 3.2.1). What is written sees what was before.
 RMSNorm, rotary positions, queries and keys normed per head, SwiGLU, tied embeddings; before
-attention and before the feed-forward part, a causal convolution of a few tokens, channel by channel
-(So et al., Primer, 2021). The next token comes from a mixture of the vocabulary's softmax and of
+attention and before the feed-forward part, a causal convolution of a few tokens of the same turn,
+channel by channel (So et al., Primer, 2021). The next token comes from a mixture of the vocabulary's softmax and of
 attention over the tokens read so far, which a sentinel weighs (Merity et al., Pointer Sentinel
 Mixture Models, 2016).
 
@@ -25,7 +27,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.embedded.slots import Floats, Ints, Slots
+from harness.embedded.slots import Floats, Ints, Slots, Turn
 from harness.embedded.weights import Config, Weights
 
 STEP_ROWS = 8
@@ -83,6 +85,7 @@ class Network:
         try:
             self._layers = [_layer(config, weights, i) for i in range(config.n_layers)]
             self._embed = weights["embed"] * np.float32(math.sqrt(config.d_model))
+            self._marks = np.pad(weights["marks"], ((1, 0), (0, 0)))
             norm = weights["norm"]
             self._vocabulary = Matrix(weights["embed"] * norm)
             query = weights["copy_query"] * norm / np.float32(math.sqrt(config.d_copy))
@@ -94,36 +97,38 @@ class Network:
         except KeyError as error:
             raise ValueError(f"the weights hold no {error.args[0]}") from None
         self._cos, self._sin = _rotations(config)
-        above = np.triu(np.ones((PREFILL_ROWS, PREFILL_ROWS), np.bool_), 1)
-        self._hidden = np.where(above, np.float32(-np.inf), np.float32(0))
 
-    def prefill(self, slots: Slots, slot: int, tokens: Sequence[int]) -> None:
-        """Read tokens, at least one, at the end of a sequence."""
-        prefix, at, n = slots.prefixes[slot], int(slots.lengths[slot]), len(tokens)
+    def prefill(self, slots: Slots, slot: int, turns: Sequence[Turn]) -> None:
+        """Read turns, at least one, at the end of a sequence whose last turn is over."""
+        prefix, at = slots.prefixes[slot], int(slots.lengths[slot])
+        tokens = [token for turn in turns for token in turn.tokens]
+        n = len(tokens)
         past, end = at - prefix.n, at - prefix.n + n  # among the slot's own tokens
         slots.tokens[slot, at : at + n] = tokens
         x = np.zeros((n + -n % PREFILL_ROWS, self.config.d_model), np.float32)
         x[:n] = self._embed[slots.tokens[slot, at : at + n]]
+        x[:n] += self._marks[[mark for turn in turns for mark in turn.marks or (0,) * len(turn.tokens)]]
+        starts, sees = _spread(turns, at, len(x))
         for i, layer in enumerate(self._layers):
-            h = _convolved(_normed(x), layer.attn_taps, slots.before[i, 0, :, slot], n)
+            h = _convolved(_normed(x), layer.attn_taps, slots.before[i, 0, :, slot], starts, n)
             q, k, v = self._heads(layer, h, PREFILL_ROWS, slice(at, at + len(x)))
-            k, v = k.transpose(1, 0, 2), v.transpose(1, 0, 2)
             keys, values = slots.keys[i, slot], slots.values[i, slot]
+            keys[:, past:end], values[:, past:end] = k[:n].swapaxes(0, 1), v[:n].swapaxes(0, 1)
             read = self._attended(
                 q,
-                np.concatenate([prefix.keys[i], keys[:, :past], k], axis=1),
-                np.concatenate([prefix.values[i], values[:, :past], v], axis=1),
+                np.concatenate([prefix.keys[i], keys[:, :end]], axis=1),
+                np.concatenate([prefix.values[i], values[:, :end]], axis=1),
+                sees,
             )
-            keys[:, past:end], values[:, past:end] = k[:, :n], v[:, :n]
             x += layer.out(read, PREFILL_ROWS)
-            h = _convolved(_normed(x), layer.mlp_taps, slots.before[i, 1, :, slot], n)
+            h = _convolved(_normed(x), layer.mlp_taps, slots.before[i, 1, :, slot], starts, n)
             x += _fed_forward(layer, h, PREFILL_ROWS)
         h = _normed(x)
         own, following = np.split(self._copy_keys(h, PREFILL_ROWS)[:n], 2, axis=1)
-        own[0] += slots.copy_before[slot]
+        slots.copy_before[slot] = following[-1]
+        following[np.array(starts[1:], np.int64) - 1] = 0
         own[1:] += following[:-1]
         slots.copy_keys[slot, past:end] = own
-        slots.copy_before[slot] = following[-1]
         slots.states[slot] = h[n - 1]
         slots.lengths[slot] = at + n
 
@@ -194,10 +199,10 @@ class Network:
         np.add(b * cos, a * sin, out=turned[:, :, half:])
         return turned[:, : c.n_heads], turned[:, c.n_heads :], qkv[:, 2 * c.n_heads :]
 
-    def _attended(self, q: Floats, keys: Floats, values: Floats) -> Floats:
-        """Attention of the last tokens, q (n, h, w), to all before and themselves: (n, d).
+    def _attended(self, q: Floats, keys: Floats, values: Floats, sees: Ints) -> Floats:
+        """Attention of a sequence's last tokens, q (n, h, w), each to the first `sees`: (n, d).
 
-        Keys and values (h, all, w). In tiles, and none of those that lie wholly after a query.
+        Keys and values (h, all, w). In tiles, and none of those that no query sees.
         """
         n, n_heads, width = q.shape
         n_keys = keys.shape[1]
@@ -211,18 +216,21 @@ class Network:
         )
         read = np.empty((n, n_heads, width), np.float32)
         for i in range(n // PREFILL_ROWS):
-            end = n_keys - n + (i + 1) * PREFILL_ROWS
+            rows = slice(i * PREFILL_ROWS, (i + 1) * PREFILL_ROWS)
+            end = int(sees[rows].max())
             n_used = -(-end // _TILE_COLUMNS)
             scores = np.empty((n_heads, PREFILL_ROWS, n_used * _TILE_COLUMNS), np.float32)
             into = scores.reshape(n_heads, PREFILL_ROWS, n_used, _TILE_COLUMNS)
             np.matmul(tiles[:, i], blocks[:, :n_used], out=into.transpose(0, 2, 1, 3))
             scores = scores[:, :, :end]
-            scores[:, :, end - PREFILL_ROWS :] += self._hidden
+            first = int(sees[rows].min())
+            hidden = np.arange(first, end) >= sees[rows, None]
+            scores[:, :, first:][:, hidden] = -np.inf
             scores -= scores.max(axis=2, keepdims=True)
             np.exp(scores, out=scores)
             found = scores @ values[:, :end]
             found /= scores.sum(axis=2, keepdims=True)
-            read[i * PREFILL_ROWS : (i + 1) * PREFILL_ROWS] = found.transpose(1, 0, 2)
+            read[rows] = found.transpose(1, 0, 2)
         return read.reshape(n, n_heads * width)
 
 
@@ -288,19 +296,37 @@ def _normed(x: Floats) -> Floats:
     return normed
 
 
-def _convolved(x: Floats, taps: Floats, before: Floats, n: int) -> Floats:
-    """The convolution of a prompt's tokens; `before` (width - 1, d) is read, then set anew.
+def _spread(turns: Sequence[Turn], at: int, n_rows: int) -> tuple[list[int], Ints]:
+    """Where turns start, and how many tokens of the sequence each of their tokens sees.
 
-    Only the first `n` rows of x are tokens.
+    The first turn begins at `at`; rows that are no tokens see all.
+    """
+    starts, n = [], 0
+    sees = np.arange(at + 1, at + n_rows + 1)
+    for turn in turns:
+        starts.append(n)
+        n += len(turn.tokens)
+        if turn.whole:
+            sees[starts[-1] : n] = at + n
+    sees[n:] = at + n
+    return starts, sees
+
+
+def _convolved(x: Floats, taps: Floats, before: Floats, starts: Sequence[int], n: int) -> Floats:
+    """The convolution of the first `n` rows of x, tokens of turns that begin at `starts`.
+
+    `before` (width - 1, d) becomes the last turn's last rows.
     """
     width = len(taps)
-    whole = np.concatenate([before, x])
     total: Floats = x * taps[0]
-    product = np.empty_like(x)
     for j in range(1, width):
-        np.multiply(whole[width - 1 - j : len(whole) - j], taps[j], out=product)
-        total += product
-    before[...] = whole[n : n + width - 1]
+        product = x[:-j] * taps[j]
+        for start in starts:
+            product[max(start - j, 0) : start] = 0
+        total[j:] += product
+    kept = x[max(n - width + 1, starts[-1]) : n]
+    before[...] = 0
+    before[len(before) - len(kept) :] = kept
     return total
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,17 @@ from harness.embedded.weights import Config
 
 Floats: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
+
+
+class Turn(NamedTuple):
+    """The tokens of a turn; `whole` if each of them sees all of it, as in a turn that is given.
+
+    `marks` are those of `Tokenizer.marks`, one for each token; none at all stand for zeros.
+    """
+
+    tokens: tuple[int, ...]
+    whole: bool
+    marks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

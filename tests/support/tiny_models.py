@@ -69,6 +69,7 @@ def weights(config: dict[str, Any], generator: np.random.Generator) -> dict[str,
     d, width = config["d_model"], config["d_model"] // config["n_heads"]
     found = {
         "embed": normal(config["vocab_size"], d),
+        "marks": normal(2, d),
         "norm": near_one(d),
         "copy_query": normal(config["d_copy"], d, scale=3),
         "copy_key": normal(config["d_copy"], d),

@@ -18,6 +18,8 @@ from harness.core.record import Usage
 from harness.core.values import JsonValue, fingerprint
 from harness.embedded.chat import (
     CALL,
+    OPENING,
+    READ,
     SPECIAL,
     SYSTEM,
     USER,
@@ -28,6 +30,7 @@ from harness.embedded.chat import (
 from harness.embedded.engine import Generated, Request
 from harness.embedded.model import Model, load_model
 from harness.embedded.sampling import Sampling
+from harness.embedded.slots import Turn
 from harness.embedded.tokenizer import Tokenizer
 from harness.embedded.weights import DATA, MODELS, Listing, read_listing
 
@@ -147,11 +150,11 @@ def _prompt(model: Model, request: ModelRequest) -> Request:
     if n_characters > model.max_tokens * model.tokenizer.longest:
         what = f"a prompt of {n_characters} characters does not fit into {model.max_tokens} tokens"
         raise ServiceError("context_too_long", what)
-    parts = tuple(part for part in _parts(model.tokenizer, found) if part)
-    room = model.max_tokens - sum(map(len, parts))
+    parts = _parts(_turns(model.tokenizer, found))
+    n_tokens = sum(len(turn.tokens) for part in parts for turn in part)
     return Request(
         parts=parts,
-        max_new_tokens=params.get("max_output_tokens") or max(room, 1),
+        max_new_tokens=params.get("max_output_tokens") or max(model.max_tokens - n_tokens, 1),
         ends=frozenset(model.tokenizer.special[name] for name in SPECIAL if name != CALL),
         sampling=_sampling(params),
         n_kept=len(parts) - 1,
@@ -159,17 +162,28 @@ def _prompt(model: Model, request: ModelRequest) -> Request:
     )
 
 
-def _parts(tokenizer: Tokenizer, found: Sequence[Segment]) -> list[tuple[int, ...]]:
-    """The prompt's tokens: the system prompt with the tools, shown examples, and the rest.
+def _turns(tokenizer: Tokenizer, found: Sequence[Segment]) -> list[tuple[str, Turn]]:
+    """The turns of a prompt, each with what opens it."""
+    turns: list[tuple[str, Turn]] = []
+    for (mark, _), tokens in zip(found, tokenizer.encode_segments(found), strict=True):
+        if mark in OPENING:
+            marks = tokenizer.marks(tokens) if mark == USER else ()
+            turns.append((mark, Turn(tuple(tokens), mark in READ, tuple(marks))))
+        else:  # goes on in the turn that is open
+            opened, turn = turns[-1]
+            turns[-1] = opened, turn._replace(tokens=(*turn.tokens, *tokens))
+    return turns
+
+
+def _parts(turns: Sequence[tuple[str, Turn]]) -> tuple[tuple[Turn, ...], ...]:
+    """The system prompt with the tools, shown examples, and the rest.
 
     The first two are often the same in many requests, and so remembered by the engine.
     """
-    marks = [mark for mark, _ in found]
-    head = 1 if marks[0] == SYSTEM else 0
-    last = max((i for i, mark in enumerate(marks) if mark == USER), default=head)
-    tokens = tokenizer.encode_segments(found)
-    cuts = [0, head, last, len(tokens)]
-    return [tuple(token for segment in tokens[a:b] for token in segment) for a, b in pairwise(cuts)]
+    head = 1 if turns[0][0] == SYSTEM else 0
+    last = max((i for i, (mark, _) in enumerate(turns) if mark == USER), default=head)
+    cuts = [0, head, last, len(turns)]
+    return tuple(tuple(turn for _, turn in turns[a:b]) for a, b in pairwise(cuts) if b > a)
 
 
 def _sampling(params: Mapping[str, Any]) -> Sampling:
@@ -203,7 +217,7 @@ def _completion(
         text=text,
         calls=calls,
         finish_reason=reason,
-        usage=Usage(sum(map(len, prompt.parts)), found.n_cached, found.n_tokens, 0, 0),
+        usage=Usage(prompt.n_tokens, found.n_cached, found.n_tokens, 0, 0),
         latency_s=perf_counter() - began,
         ttft_s=found.first_s - began if request.stream else None,
         served_model=request.model,

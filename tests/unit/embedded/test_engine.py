@@ -18,6 +18,7 @@ from harness.core.chat import ServiceError
 from harness.embedded.engine import Engine, Generated, Request
 from harness.embedded.network import Network
 from harness.embedded.sampling import Sampling
+from harness.embedded.slots import Slots, Turn
 from harness.embedded.weights import read_config, read_listing, read_weights
 
 N_VOCABULARY, MOST = CONFIG["vocab_size"], CONFIG["max_tokens"]
@@ -40,7 +41,8 @@ def tokens(n: int, seed: int = 0) -> tuple[int, ...]:
 
 
 def request(*parts: tuple[int, ...], **options: Any) -> Request:
-    return Request(**{"parts": parts, "max_new_tokens": 12, "ends": frozenset()} | options)
+    turns = tuple((Turn(part, whole=True),) for part in parts)
+    return Request(**{"parts": turns, "max_new_tokens": 12, "ends": frozenset()} | options)
 
 
 def answers(engine: Engine, asked: Request) -> Generated:
@@ -128,12 +130,10 @@ def test_it_ends_when_it_is_told(engine: Engine) -> None:
 
 
 def test_log_probabilities_are_those_of_the_tokens(network: Network, engine: Engine) -> None:
-    from harness.embedded.slots import Slots
-
     found = answers(engine, request(tokens(20), max_new_tokens=1))
     slots = Slots(network.config, 8)
     slots.start(0)
-    network.prefill(slots, 0, tokens(20))
+    network.prefill(slots, 0, [Turn(tokens(20), whole=True)])
     p = network.next_tokens(slots, [0])[0]
     assert found.tokens == (int(p.argmax()),)
     assert found.logprobs == (float(np.log(p.max())),)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.embedded.network import Network
-from harness.embedded.slots import Slots
+from harness.embedded.slots import Slots, Turn
 from harness.embedded.tokenizer import Tokenizer
 from harness.embedded.weights import DATA, read_config, read_listing, read_weights
 
@@ -35,14 +35,20 @@ def test_it_gives_every_token_the_probability_that_torch_gives_it(
 ) -> None:
     """`python -m training.reference` wrote what torch computes, in 32 bits."""
     conversation = json.loads(REFERENCE.read_text())["conversations"][number]
-    tokens, wanted = conversation["tokens"], conversation["logprobs"]
+    turns = [Turn(tuple(turn["tokens"]), turn["whole"]) for turn in conversation["turns"]]
+    wanted = iter(conversation["logprobs"])
     slots = Slots(network.config, 16)
     slots.start(0)
-    network.prefill(slots, 0, tokens[:1])
-    for token, logprob in zip(tokens[1:], wanted, strict=True):
-        probability = network.next_tokens(slots, [0])[0][token]
-        assert np.log(probability) == pytest.approx(logprob, abs=1e-3)
-        network.step(slots, [token], [0])
+    for turn in turns:
+        if turn.whole:
+            network.prefill(slots, 0, [turn])
+            continue
+        network.prefill(slots, 0, [Turn(turn.tokens[:1], whole=False)])
+        for token in turn.tokens[1:]:  # what opens a turn is given, all else is written
+            probability = network.next_tokens(slots, [0])[0][token]
+            assert np.log(probability) == pytest.approx(next(wanted), abs=1e-3)
+            network.step(slots, [token], [0])
+    assert next(wanted, None) is None
 
 
 def test_numbers_up_to_999_and_words_of_the_house_format_are_one_token_each() -> None:
