@@ -3,9 +3,10 @@
 `harness/embedded/network.py` computes the same formulas with numpy, from the same array names.
 
 Sources: rotary positions (Su et al. 2021), RMSNorm (Zhang & Sennrich 2019), SwiGLU (Shazeer 2020),
-query-key norm (Henry et al. 2020), short causal convolutions before attention and feed-forward
-(Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), copy keys that
-begin equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
+query-key norm (Henry et al. 2020), turns that are read as a whole (Raffel et al. 2020, "prefix LM"),
+exact matches as features (Chen et al. 2017), short causal convolutions before attention and
+feed-forward (Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), keys
+that begin equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class Shape:
 class Layout:
     """How rows of tokens hang together.
 
-    `marks` (rows, n), of the tokenizer's; `positions` (rows, n); `seen` (rows, n, n), whether a token (second) sees another (third);
-    `kept` (width - 1, rows, n), whether the token so many places before is of the same turn.
+    `marks` (rows, n), of the tokenizer's; `positions` (rows, n); `seen` (rows, n, n), whether a
+    token (second) sees another (third); `kept` (width - 1, rows, n), whether the token so many
+    places before is of the same turn.
     """
 
     marks: Tensor
@@ -131,9 +133,7 @@ class Network(nn.Module):
             states.append(x)
         return norm(x, self.norm), states[-2]
 
-    def log_likelihood(
-        self, tokens: Tensor, layout: Layout, at: Tensor, targets: Tensor
-    ) -> Tensor:
+    def log_likelihood(self, tokens: Tensor, layout: Layout, at: Tensor, targets: Tensor) -> Tensor:
         """Logarithms of the probability of `targets` after the tokens `at`, (batch, written)."""
         h, _ = self.hidden(tokens, layout)
         return self.head(h, layout.kept[0], layout.seen, tokens, at, targets)
@@ -149,7 +149,9 @@ class Network(nn.Module):
         truths = torch.stack([hints & 1, hints >> 1 & 1, hints >> 2 & 1], -1).clamp(0, 1)
         seen = norm(earlier, torch.ones_like(self.norm))
         logits = torch.cat([seen @ self.hint[:2].T, last @ self.hint[2:].T], -1) + self.hint_bias
-        wrong = F.binary_cross_entropy_with_logits(logits, truths.to(logits.dtype), reduction="none")
+        wrong = F.binary_cross_entropy_with_logits(
+            logits, truths.to(logits.dtype), reduction="none"
+        )
         return (wrong.sum(-1) * asked).sum()
 
     def head(

@@ -69,8 +69,9 @@ def hint(document: str, cell: Cell, asked: Cell, cited: str) -> Hint:
 class Shelf:
     """Passages as one text, and what they say.
 
-    `told` are the passages in order, each one's document and what it tells. `answers` maps a cell to (value, document id); `exceptions` to (group, value, document id);
-    `regions` to what holds in each region, of a cell without an answer for all.
+    `told` are the passages in order, each one's document and what it tells. `answers` maps a cell
+    to (value, document id); `exceptions` to (group, value, document id); `regions` to what holds in
+    each region, of a cell without an answer for all.
     """
 
     text: str

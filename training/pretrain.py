@@ -75,7 +75,9 @@ def optimizers(network: Network) -> Optimizers:
     """Muon for the matrices of the layers and the copy head, AdamW for all else."""
     matrices, others = [], []
     for name, weight in network.named_parameters():
-        if weight.ndim == 2 and not any(part in name for part in ("embed", "marks", "conv", "hint")):
+        if weight.ndim == 2 and not any(
+            part in name for part in ("embed", "marks", "conv", "hint")
+        ):
             weight.n_parts = 3 if "qkv" in name else 2 if "gate_up" in name else 1  # type: ignore[attr-defined]
             matrices.append(weight)
         else:
@@ -120,7 +122,9 @@ def _rank(rank: int, options: argparse.Namespace) -> None:
         if after.exists():  # of an interrupted training: a phase depends on nothing but its start
             network.load_state_dict(torch.load(after, weights_only=True)["weights"])
             continue
-        done = _phase(network, index, batches(words, encoder, options.seed, index, share), words, encoder)
+        done = _phase(
+            network, index, batches(words, encoder, options.seed, index, share), words, encoder
+        )
         if rank == 0:  # the numbers first: they are there whenever the weights are
             write_json(options.out / f"phase{index}.json", done)
             save(network, after)
@@ -139,14 +143,14 @@ def _phase(
     """All steps of a phase. What `card.json` says of it."""
     both = optimizers(network)
     phase, first = PHASES[index], dist.get_rank() == 0
-    shown, n_tokens, n_samples, began = torch.zeros(2), 0, 0, monotonic()
+    shown, n_tokens, n_drawn, began = torch.zeros(2), 0, torch.zeros(1), monotonic()
     for step in range(1, phase.n_steps + 1):
         drawn = next(stream)
         loss = step_loss(network, drawn)
         loss.backward()  # type: ignore[no-untyped-call]
         shown += _averaged(network, loss, drawn.weights.sum())
         n_tokens += drawn.tokens.numel() * dist.get_world_size()
-        n_samples = drawn.n_drawn
+        n_drawn[0] = drawn.n_drawn
         start, end = phase.rate
         warm = min(1.0, step / N_WARM)
         _move(both, warm * (start + (end - start) * step / phase.n_steps))
@@ -157,7 +161,8 @@ def _phase(
             shown.zero_()
         if first and step % 100 == 0:
             print(f"  sure and right: {probed(network, words, encoder)}", flush=True)
-    return {"n_steps": phase.n_steps, "n_samples": n_samples, "n_tokens": n_tokens}
+    dist.all_reduce(n_drawn, dist.ReduceOp.MAX)  # the processes draw at their own pace
+    return {"n_steps": phase.n_steps, "n_samples": int(n_drawn), "n_tokens": n_tokens}
 
 
 @torch.no_grad()

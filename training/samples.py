@@ -124,10 +124,8 @@ def _compact(
     if r.random() >= missing:
         return text, cited, cell, Reply(said[cell], cell.fact.category, cited[cell])
     others = [one for one in cells if one not in told]
-    if others and r.random() < 0.6:
-        cell = r.choice(others)
-    else:
-        cell = Cell(cell.fact, product(r, words))
+    known = others and r.random() < 0.6
+    cell = r.choice(others) if known else Cell(cell.fact, product(r, words))
     return text, cited, cell, Reply(made.abstain, cell.fact.category)
 
 
@@ -292,9 +290,7 @@ def _not_of(group: Mapping[str, str], cell: Cell, found: Shelf) -> bool:
     return cell not in found.exceptions or found.exceptions[cell][0] != group
 
 
-def _missing(
-    r: Random, words: Wordings, made: Prompt, found: Shelf
-) -> tuple[str, Reply, Cell]:
+def _missing(r: Random, words: Wordings, made: Prompt, found: Shelf) -> tuple[str, Reply, Cell]:
     """A near miss: the product and the fact stand there, but not together, or only one of them."""
     crossed = [
         Cell(fact, thing)

@@ -26,8 +26,8 @@ class Batch:
     """Rows of about one length.
 
     `at` (rows, written) are the places whose next token has to be written, `targets` that token
-    and `weights` the loss weight; padded with weight 0. `hints` (rows, n) are bits. `n_drawn` is how many conversations had
-    been drawn when the batch was full.
+    and `weights` the loss weight; padded with weight 0. `hints` (rows, n) are bits. `n_drawn` is
+    how many conversations had been drawn when the batch was full.
     """
 
     tokens: Tensor

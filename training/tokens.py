@@ -67,7 +67,8 @@ class Row:
     `weights` are those of having to write the token. `blocks` number the turns: of a turn that is
     read (`read`), every token sees the whole. `threads` are 0 in the part that all threads go on
     from; a token of thread k sees that part and its own thread. `positions` count along a thread.
-    `marks` are those of `Tokenizer.marks`. `hints`, for training alone, are of a passage's tokens the passage's truths as bits, else -1.
+    `marks` are those of `Tokenizer.marks`. `hints`, for training alone, are of a passage's tokens
+    the passage's truths as bits, and -1 of others.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -112,7 +113,6 @@ class Encoder:
             row.hints.extend(self._hints(ids, sample.hints.get(number, ())))
             position += n
         return row
-
 
     def _hints(self, ids: Sequence[int], hints: Sequence[Hint]) -> list[int]:
         """The bits of every token: a passage reaches from the end of the one before to its id."""

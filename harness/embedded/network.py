@@ -1,12 +1,15 @@
 """The embedded model's network in numpy: a decoder with a copy head, computed in float32.
 
-A turn that is given is read as a whole: each of its tokens sees all of it, and all turns before
-(prefix language model: Raffel et al., T5, 2020, section 3.2.1). What is written sees what was before.
+A turn that is given is read as a whole: each of its tokens sees all of it and all turns before
+(prefix language model: Raffel et al., T5, 2020, section 3.2.1). What is written sees what
+is before.
+
 RMSNorm, rotary positions, queries and keys normed per head, SwiGLU, tied embeddings; before
 attention and before the feed-forward part, a causal convolution of a few tokens of the same turn,
-channel by channel (So et al., Primer, 2021). The next token comes from a mixture of the vocabulary's softmax and of
-attention over the tokens read so far, which a sentinel weighs (Merity et al., Pointer Sentinel
-Mixture Models, 2016).
+channel by channel (So et al., Primer, 2021). Two learned vectors tell a token of a message whether
+it is of the last line, or stands there too (see `Tokenizer.marks`). The next token comes from a
+mixture of the vocabulary's softmax and of attention over the tokens read so far, which a sentinel
+weighs (Merity et al., Pointer Sentinel Mixture Models, 2016).
 
 A sequence's numbers are the same bits whatever runs beside it and wherever its slot is. Every
 product with a weight matrix is cut into tiles of one shape, padded with rows that are not read, for
@@ -107,7 +110,9 @@ class Network:
         slots.tokens[slot, at : at + n] = tokens
         x = np.zeros((n + -n % PREFILL_ROWS, self.config.d_model), np.float32)
         x[:n] = self._embed[slots.tokens[slot, at : at + n]]
-        x[:n] += self._marks[[mark for turn in turns for mark in turn.marks or (0,) * len(turn.tokens)]]
+        x[:n] += self._marks[
+            [mark for turn in turns for mark in turn.marks or (0,) * len(turn.tokens)]
+        ]
         starts, sees = _spread(turns, at, len(x))
         for i, layer in enumerate(self._layers):
             h = _convolved(_normed(x), layer.attn_taps, slots.before[i, 0, :, slot], starts, n)
