@@ -3,8 +3,8 @@
 `harness/embedded/network.py` computes the same formulas with numpy, from the same array names.
 
 Sources: rotary positions (Su et al. 2021), RMSNorm (Zhang & Sennrich 2019), SwiGLU (Shazeer 2020),
-query-key norm (Henry et al. 2020), turns that are read as a whole (Raffel et al. 2020, "prefix LM"),
-exact matches as features (Chen et al. 2017), short causal convolutions before attention and
+query-key norm (Henry et al. 2020), turns that are read as a whole (Raffel et al. 2020: "prefix
+LM"), exact matches as features (Chen et al. 2017), short causal convolutions before attention and
 feed-forward (Allen-Zhu 2025, "Canon layers"), pointer sentinel mixture (Merity et al. 2016), keys
 that begin equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
 """

@@ -60,6 +60,24 @@ def test_a_word_has_the_same_tokens_wherever_it_stands(tokenizer: Tokenizer, aro
     assert word in " ".join(map(str, tokenizer.encode(around.format("Quillfern"))))
 
 
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n"])
+def test_the_last_line_is_marked_and_what_stands_above_as_well(
+    tokenizer: Tokenizer, ending: str
+) -> None:
+    above, last = tokenizer.encode("rate 12 of it\nrate 40\n"), tokenizer.encode("what 40")
+    found = tokenizer.marks([*above, *last, *tokenizer.encode(ending)])
+    assert found[len(above) : len(above) + len(last)] == [1] * len(last)
+    marked = [token for token, mark in zip(above, found, strict=False) if mark == 2]
+    assert marked == [token for token in above if token in last]
+    assert set(tokenizer.encode("40")) <= set(marked)
+
+
+def test_of_a_single_line_all_is_marked(tokenizer: Tokenizer) -> None:
+    tokens = tokenizer.encode("what 40")
+    assert tokenizer.marks(tokens) == [1] * len(tokens)
+    assert tokenizer.marks([]) == []
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"pattern": "(", "tokens": [], "special": []}'])
 def test_a_wrong_file_is_told(content: str, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
