@@ -11,6 +11,7 @@ that begin equal to queries (Trockman & Kolter 2023, "Mimetic initialization").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,8 @@ from torch.nn import functional as F  # noqa: N812 - its name everywhere
 CONV_WIDTH = 4
 N_MARKS = 2
 """What a token may be besides itself: see `harness.embedded.tokenizer.Tokenizer.marks`."""
+N_FACTS = 40
+"""At least as many as `wordings/` has."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Network(nn.Module):
         with torch.no_grad():  # what stood before a token, if it is like what stands here
             self.copy_key_before.weight.copy_(self.copy_query.weight)
         self.hint = nn.Parameter(torch.zeros(3, d))
+        self.hint_facts = nn.Parameter(torch.zeros(N_FACTS, d))
         self.hint_bias = nn.Parameter(torch.full((3,), -1.0))
         self.sentinel = nn.Parameter(torch.zeros(d))
         self.sentinel_bias = nn.Parameter(torch.tensor([6.0]))
@@ -118,10 +122,10 @@ class Network(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def hidden(self, tokens: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Each token's state after the last layer, normed, and after the one before it.
+    def hidden(self, tokens: Tensor, layout: Layout) -> tuple[Tensor, list[Tensor]]:
+        """Each token's state after the last layer, normed; and after every layer, as it is.
 
-        Both (batch, tokens, d_model).
+        Each (batch, tokens, d_model).
         """
         x = self.embed(tokens) * self.shape.d_model**0.5
         x = x + F.embedding(layout.marks, F.pad(self.marks, (0, 0, 1, 0)))
@@ -131,28 +135,36 @@ class Network(nn.Module):
         for layer in self.layers:
             x = layer(x, cos, sin, seen, kept)
             states.append(x)
-        return norm(x, self.norm), states[-2]
+        return norm(x, self.norm), states
 
     def log_likelihood(self, tokens: Tensor, layout: Layout, at: Tensor, targets: Tensor) -> Tensor:
         """Logarithms of the probability of `targets` after the tokens `at`, (batch, written)."""
         h, _ = self.hidden(tokens, layout)
         return self.head(h, layout.kept[0], layout.seen, tokens, at, targets)
 
-    def hinted(self, earlier: Tensor, last: Tensor, hints: Tensor) -> Tensor:
-        """How wrong the states are about each passage: a sum of negative logarithms.
+    def hinted(self, states: Sequence[Tensor], hints: Tensor, facts: Tensor) -> Tensor:
+        """How wrong the layers' states are about passages: a sum of negative logarithms.
 
-        Two truths are asked of every token of a passage before the last layer: whether it is about
-        the product that is asked for, and about the fact; the third after it: whether it answers.
-        A help in learning alone, for which a network without it would need many more texts.
+        After the second layer, every token of a passage and of a question is asked which fact it is
+        about; after the last but one, every token of a passage whether it is about the product and
+        about the fact that are asked for; after the last, whether it answers. A help in learning
+        alone, for which a network without it would need many more texts.
         """
-        asked = hints >= 0
-        truths = torch.stack([hints & 1, hints >> 1 & 1, hints >> 2 & 1], -1).clamp(0, 1)
-        seen = norm(earlier, torch.ones_like(self.norm))
-        logits = torch.cat([seen @ self.hint[:2].T, last @ self.hint[2:].T], -1) + self.hint_bias
-        wrong = F.binary_cross_entropy_with_logits(
-            logits, truths.to(logits.dtype), reduction="none"
+        which = self.about(states[1]) @ self.hint_facts.T
+        wrong = F.cross_entropy(
+            which.flatten(0, 1), facts.flatten(), ignore_index=-1, reduction="sum"
         )
-        return (wrong.sum(-1) * asked).sum()
+        truths = torch.stack([hints & 1, hints >> 1 & 1, hints >> 2 & 1], -1).clamp(0, 1)
+        same = self.about(states[-2]) @ self.hint[:2].T
+        answers = self.about(states[-1]) @ self.hint[2:].T
+        logits = torch.cat([same, answers], -1) + self.hint_bias
+        told = F.binary_cross_entropy_with_logits(logits, truths.to(logits.dtype), reduction="none")
+        return wrong + (told.sum(-1) * (hints >= 0)).sum()
+
+    @staticmethod
+    def about(state: Tensor) -> Tensor:
+        """A state, normed, for `hinted`."""
+        return F.rms_norm(state, (state.shape[-1],))
 
     def head(
         self, h: Tensor, kept: Tensor, seen: Tensor, tokens: Tensor, at: Tensor, targets: Tensor

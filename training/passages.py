@@ -48,12 +48,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Hint:
-    """What a passage has to do with a question: the passage's id, and three truths.
+    """What a passage has to do with a question: its document, its fact's number, three truths.
 
     Only training hears of it (see `training.network.Network.hinted`).
     """
 
     document: str
+    fact: int
     same_product: bool
     same_fact: bool
     answers: bool
@@ -62,7 +63,7 @@ class Hint:
 def hint(document: str, cell: Cell, asked: Cell, cited: str) -> Hint:
     """The hint on a passage about `cell`, where `cited` is the document of the answer."""
     product, fact = cell.product == asked.product, cell.fact is asked.fact
-    return Hint(document, product, fact, product and fact and document == cited)
+    return Hint(document, cell.fact.number, product, fact, product and fact and document == cited)
 
 
 @dataclass

@@ -43,7 +43,7 @@ KEEP_MEMORY = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """glibc would give every large tensor back to the system and ask for it again: half of the time."""
-HINT_WEIGHT = 0.06
+HINT_WEIGHT = 0.05
 MATRIX_LR, OTHER_LR = 0.014, 0.003
 
 
@@ -89,11 +89,11 @@ def optimizers(network: Network) -> Optimizers:
 
 def step_loss(network: Network, batch: Batch) -> Tensor:
     """The sum of the batch's losses: of the negative logarithms, each by its weight."""
-    h, earlier = network.hidden(batch.tokens, batch.layout)
+    h, states = network.hidden(batch.tokens, batch.layout)
     found = network.head(
         h, batch.layout.kept[0], batch.layout.seen, batch.tokens, batch.at, batch.targets
     )
-    wrong = network.hinted(earlier, h, batch.hints)
+    wrong = network.hinted(states, batch.hints, batch.facts)
     return HINT_WEIGHT * wrong - (found * batch.weights).sum()
 
 
@@ -159,7 +159,7 @@ def _phase(
             mean, took = float(shown[0] / shown[1]), monotonic() - began
             print(f"phase {index} step {step} loss {mean:.4f} {took:.0f} s", flush=True)
             shown.zero_()
-        if first and step % 100 == 0:
+        if first and (step % 200 == 0 or step == 100):
             print(f"  sure and right: {probed(network, words, encoder)}", flush=True)
     dist.all_reduce(n_drawn, dist.ReduceOp.MAX)  # the processes draw at their own pace
     return {"n_steps": phase.n_steps, "n_samples": int(n_drawn), "n_tokens": n_tokens}

@@ -35,21 +35,24 @@ class Sample:
     A weight holds for the text; a special token has its own: 1 where the model has to write it.
     At each of `branches`, numbers of parts, the conversation goes back to where the first of them
     stands and begins again: several threads with one system prompt, which is read once. `hints`
-    are those on the passages of a part, in order.
+    are those on the passages of a part, in order; `asked` is the number of the fact that its last
+    line asks for.
     """
 
     parts: list[tuple[str | None, str, float]] = field(default_factory=list)
     branches: list[int] = field(default_factory=list)
     hints: dict[int, Sequence[Hint]] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
 
     def read(self, special: str, text: str) -> None:
         """Add what the model is given."""
         self.parts.append((special, text, 0.0))
 
-    def begin(self, text: str, hints: Sequence[Hint] = ()) -> None:
+    def begin(self, text: str, hints: Sequence[Hint] = (), asked: int = -1) -> None:
         """Begin a thread with a message of the user's."""
         self.branches.append(len(self.parts))
         self.hints[len(self.parts)] = hints
+        self.asked[len(self.parts)] = asked
         self.read(USER, text)
 
     def write(self, text: str) -> None:
@@ -80,7 +83,8 @@ def on_passages(
         asked, reply, cell = on_shelf(r, words, made, found, missing)
         asked, before, after = greeted(r, words, asked)
         hints = [hint(document, one, cell, reply.citation) for document, one in found.told]
-        sample.begin(found.text + r.choice(_BEFORE_QUESTION) + asked, hints)
+        text = found.text + r.choice(_BEFORE_QUESTION) + asked
+        sample.begin(text, hints, cell.fact.number)
         sample.write(before + made.written(reply) + after)
     return sample
 
@@ -100,7 +104,7 @@ def compact(r: Random, words: Wordings, missing: float, *, easy: bool = False) -
         text, told, cell, reply = _compact(r, words, made, missing, easy=easy)
         asked = question(r, cell)
         hints = [hint(document, one, cell, reply.citation) for one, document in told.items()]
-        sample.begin(text + r.choice(_BEFORE_QUESTION) + asked, hints)
+        sample.begin(text + r.choice(_BEFORE_QUESTION) + asked, hints, cell.fact.number)
         sample.write(made.written(reply))
     return sample
 
@@ -236,10 +240,10 @@ _ALL = {
 }
 MISSING = 0.36
 PHASES = (
-    Phase(_EASY, 0.25, 300, (1.0, 1.0)),
-    Phase(_COMPACT, 0.3, 400, (1.0, 0.9)),
-    Phase(_ALL, MISSING, 900, (0.9, 0.5)),
-    Phase(_ALL, MISSING, 900, (0.5, 0.0)),
+    Phase(_EASY, 0.25, 200, (1.0, 1.0)),
+    Phase(_COMPACT, 0.3, 300, (1.0, 0.9)),
+    Phase(_ALL, MISSING, 850, (0.9, 0.5)),
+    Phase(_ALL, MISSING, 850, (0.5, 0.0)),
 )
 
 
@@ -249,7 +253,7 @@ def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = 
     return KINDS[kind](r, words, missing)
 
 
-NOTHING = Cell(Fact("", "", "", (), (), (), (), (), ()), "")
+NOTHING = Cell(Fact(-1, "", "", "", (), (), (), (), (), ()), "")
 """What a message asks for that asks for no fact."""
 
 

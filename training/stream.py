@@ -26,8 +26,8 @@ class Batch:
     """Rows of about one length.
 
     `at` (rows, written) are the places whose next token has to be written, `targets` that token
-    and `weights` the loss weight; padded with weight 0. `hints` (rows, n) are bits. `n_drawn` is
-    how many conversations had been drawn when the batch was full.
+    and `weights` the loss weight; padded with weight 0. `hints` and `facts` (rows, n) are
+    those of `Row`. `n_drawn` is how many conversations had been drawn when the batch was full.
     """
 
     tokens: Tensor
@@ -36,6 +36,7 @@ class Batch:
     targets: Tensor
     weights: Tensor
     hints: Tensor
+    facts: Tensor
     n_drawn: int = 0
 
 
@@ -76,7 +77,7 @@ def batch(rows: Sequence[Row], length: int, n_drawn: int = 0) -> Batch:
     tokens, marks, positions, blocks = (
         torch.zeros(n_rows, length, dtype=torch.long) for _ in range(4)
     )
-    threads, hints = (torch.full((n_rows, length), -1) for _ in range(2))
+    threads, hints, facts = (torch.full((n_rows, length), -1) for _ in range(3))
     read = torch.zeros(n_rows, length, dtype=torch.bool)
     for index, row in enumerate(rows):
         n = len(row.ids)
@@ -88,6 +89,7 @@ def batch(rows: Sequence[Row], length: int, n_drawn: int = 0) -> Batch:
             (threads, row.threads),
             (read, row.read),
             (hints, row.hints),
+            (facts, row.facts),
         ):
             whole[index, :n] = torch.tensor(own)
     written = [[i for i, w in enumerate(row.weights) if w and i] for row in rows]
@@ -100,7 +102,7 @@ def batch(rows: Sequence[Row], length: int, n_drawn: int = 0) -> Batch:
         targets[index, :n] = torch.tensor([row.ids[place] for place in places])
         weights[index, :n] = torch.tensor([row.weights[place] for place in places])
     layout = Layout(marks, positions, seen(blocks, threads, read), kept(blocks))
-    return Batch(tokens, layout, at, targets, weights, hints, n_drawn)
+    return Batch(tokens, layout, at, targets, weights, hints, facts, n_drawn)
 
 
 def seen(blocks: Tensor, threads: Tensor, read: Tensor) -> Tensor:

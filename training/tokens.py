@@ -68,7 +68,8 @@ class Row:
     read (`read`), every token sees the whole. `threads` are 0 in the part that all threads go on
     from; a token of thread k sees that part and its own thread. `positions` count along a thread.
     `marks` are those of `Tokenizer.marks`. `hints`, for training alone, are of a passage's tokens
-    the passage's truths as bits, and -1 of others.
+    the passage's truths as bits, and -1 of others; `facts` of those and of a question's the number
+    of the fact.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Row:
     positions: list[int] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     hints: list[int] = field(default_factory=list)
+    facts: list[int] = field(default_factory=list)
 
 
 class Encoder:
@@ -109,24 +111,29 @@ class Encoder:
             row.read.extend([read] * n)
             row.threads.extend([thread] * n)
             row.positions.extend(range(position, position + n))
-            row.marks.extend(self.tokenizer.marks(ids) if special == USER else [0] * n)
-            row.hints.extend(self._hints(ids, sample.hints.get(number, ())))
+            marks = self.tokenizer.marks(ids) if special == USER else [0] * n
+            row.marks.extend(marks)
+            hints, facts = self._hints(ids, sample.hints.get(number, ()))
+            asked = sample.asked.get(number, -1)
+            row.hints.extend(hints)
+            row.facts.extend(asked if m == 1 else f for m, f in zip(marks, facts, strict=True))
             position += n
         return row
 
-    def _hints(self, ids: Sequence[int], hints: Sequence[Hint]) -> list[int]:
-        """The bits of every token: a passage reaches from the end of the one before to its id."""
-        found, start = [-1] * len(ids), 1
+    def _hints(self, ids: Sequence[int], hints: Sequence[Hint]) -> tuple[list[int], list[int]]:
+        """Every token's bits and fact; a passage reaches from the end of the last one to its id."""
+        found, facts, start = [-1] * len(ids), [-1] * len(ids), 1
         for one in hints:
             ending = self.tokenizer.encode(one.document)[-2:]
             ends = (at for at in range(start + 1, len(ids)) if ids[at - 1 : at + 1] == ending)
             end = next(ends, None)
             if end is None:
-                return found
+                return found, facts
             bits = one.same_product + 2 * one.same_fact + 4 * one.answers
             found[start : end + 1] = [bits] * (end + 1 - start)
+            facts[start : end + 1] = [one.fact] * (end + 1 - start)
             start = end + 1
-        return found
+        return found, facts
 
 
 def _without_numbers(text: str) -> str:

@@ -27,8 +27,12 @@ _MONTHS = "January February March April May June July August September October N
 
 @dataclass(frozen=True)
 class Fact:
-    """One kind of fact that a product has, and how people ask for it and articles state it."""
+    """One kind of fact that a product has, and how people ask for it and articles state it.
 
+    `number` is its place in the list, for the hints of `training.passages`.
+    """
+
+    number: int
     name: str
     category: str
     kind: str
@@ -77,7 +81,7 @@ def load(folder: Path = FOLDER) -> Wordings:
     desk = _read(folder / "desk.yaml")
     facts = {**_read(folder / "facts_a.yaml"), **_read(folder / "facts_b.yaml")}
     return Wordings(
-        tuple(_fact(name, entry) for name, entry in facts.items()),
+        tuple(_fact(number, *entry) for number, entry in enumerate(facts.items())),
         tuple(_intent(entry) for entry in desk["tools"]),
         desk,
         _read(folder / "names.yaml"),
@@ -108,9 +112,9 @@ def argument(r: Random, kind: str) -> str:
     return str(r.randint(low, high))
 
 
-def _fact(name: str, entry: Mapping[str, Any]) -> Fact:
+def _fact(number: int, name: str, entry: Mapping[str, Any]) -> Fact:
     texts = {key: tuple(map(str, kept)) for key, kept in entry.items() if isinstance(kept, list)}
-    return Fact(name, entry["category"], entry["kind"], **texts)
+    return Fact(number, name, entry["category"], entry["kind"], **texts)
 
 
 def _intent(entry: Mapping[str, Any]) -> Intent:

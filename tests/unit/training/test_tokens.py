@@ -52,14 +52,16 @@ def test_what_is_written_has_weight_and_is_not_read_whole(encoder: Encoder) -> N
 
 def test_a_hint_is_of_all_tokens_of_its_passage(encoder: Encoder) -> None:
     made = Sample()
-    hints = (Hint("KB-123", True, False, False), Hint("KB-124", True, True, True))
+    hints = (Hint("KB-123", 5, True, False, False), Hint("KB-124", 6, True, True, True))
     text = "The fee is $123. [KB-123]\nThe rate is $5. [KB-124]\nQuestion: rate?"
-    made.begin(text, hints)
+    made.begin(text, hints, asked=6)
     row = encoder.encode(made)
     for bits, passage in ((1, "The fee is $123. [KB-123"), (7, "The rate is $5. [KB-124")):
         own = [token for token, hint in zip(row.ids, row.hints, strict=True) if hint == bits]
         assert encoder.tokenizer.decode(own).strip("]\n") == passage
     assert row.hints[0] == row.hints[-1] == -1
+    assert {*zip(row.hints, row.facts, strict=True)} == {(-1, -1), (1, 5), (7, 6), (-1, 6)}
+    assert row.facts[-1] == 6
 
 
 @pytest.mark.parametrize("kind", ["easy", "compact", "passages", "short"])
