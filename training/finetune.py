@@ -18,6 +18,7 @@ from torch.nn.functional import linear
 
 from training.house import ABSTAIN, messages
 from training.network import Network, Shape
+from training.pretrain import compile_parts
 from training.samples import Sample
 from training.stream import batch, padded
 from training.tokens import Encoder, Row
@@ -105,6 +106,7 @@ def tune(network: Network, lines: Sequence[Mapping[str, Any]], encoder: Encoder)
     """Train what may be trained, in epochs of shuffled batches of one length each."""
     encoded = [encoder.encode(sample(line)) for line in lines]
     trained = [one for one in network.parameters() if one.requires_grad]
+    compile_parts(network)
     optimizer = torch.optim.AdamW(trained, LR, betas=(0.9, 0.98), weight_decay=0.0)
     steps = [rows for epoch in range(N_EPOCHS) for rows in _epoch(encoded, epoch)]
     for step, (rows, length) in enumerate(steps):

@@ -34,11 +34,11 @@ def main() -> None:
     rows = []
     for number in range(N_SAMPLES):
         row = encoder.encode(first_thread(numbered(words, "reference", -1, number)))
+        tokens = zip(row.ids, row.marks, row.blocks, row.read, strict=True)
         turns = [
-            {"whole": read, "tokens": [token for token, _, _ in turn]}
-            for (_, read), turn in itertools.groupby(
-                zip(row.ids, row.blocks, row.read, strict=True), key=lambda one: one[1:]
-            )
+            {"whole": read, "tokens": [one[0] for one in turn], "marks": [one[1] for one in turn]}
+            for (_, read), found in itertools.groupby(tokens, key=lambda one: one[2:])
+            for turn in [list(found)]
         ]
         rows.append({"turns": turns, "logprobs": logprobs(network, row)})
     text = json.dumps({"conversations": rows}) + "\n"

@@ -35,7 +35,10 @@ def test_it_gives_every_token_the_probability_that_torch_gives_it(
 ) -> None:
     """`python -m training.reference` wrote what torch computes, in 32 bits."""
     conversation = json.loads(REFERENCE.read_text())["conversations"][number]
-    turns = [Turn(tuple(turn["tokens"]), turn["whole"]) for turn in conversation["turns"]]
+    turns = [
+        Turn(tuple(turn["tokens"]), turn["whole"], tuple(turn["marks"]))
+        for turn in conversation["turns"]
+    ]
     wanted = iter(conversation["logprobs"])
     slots = Slots(network.config, 16)
     slots.start(0)
