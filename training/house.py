@@ -21,7 +21,7 @@ from training.passages import Cell, Layout, shelf
 from training.products import products
 from training.prompts import Prompt, Reply
 from training.questions import greeted, question, rambling
-from training.samples import MISSING, elsewhere, escalation, on_shelf
+from training.samples import LAST, elsewhere, escalation, on_shelf
 from training.wordings import Wordings, load, value
 
 SEED = "house-2025"
@@ -69,7 +69,7 @@ def messages(words: Wordings, n: int = N_MESSAGES) -> Iterator[dict[str, Any]]:
             found = shelf(r, words, catalogue=catalogue, layout=LAYOUT)
             lead = found.text + "\n"
         if kind == "passages":
-            asked, reply, _ = on_shelf(r, words, made, found, MISSING)
+            asked, reply, _ = on_shelf(r, words, made, found, LAST)
         elif kind == "archive":
             cell = r.choice(list(old))
             asked = rambling(r, words, question(r, cell))

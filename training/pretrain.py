@@ -28,7 +28,7 @@ from torch import Tensor
 
 from training.muon import Muon
 from training.network import Network, Shape
-from training.samples import KINDS, PHASES, draw
+from training.samples import KINDS, PHASES, Shares, draw
 from training.stream import MOST, Batch, Share, batch, batches, padded
 from training.tokens import Encoder, learn
 from training.wordings import Wordings, load
@@ -176,7 +176,7 @@ def probed(network: Network, words: Wordings, encoder: Encoder) -> str:
     for kind in ("look_ups", "easy", "compact", "passages", "tool"):
         shares = []
         for missing in (0.0, 1.0):
-            made = (KINDS[kind](Random(f"probe/{n}"), words, missing) for n in range(24))
+            made = (KINDS[kind](Random(f"probe/{n}"), words, Shares(missing)) for n in range(24))
             rows = [row for row in map(encoder.encode, made) if len(row.ids) <= MOST]
             whole = batch(rows, padded(max(len(row.ids) for row in rows)))
             found = network.log_likelihood(whole.tokens, whole.layout, whole.at, whole.targets)

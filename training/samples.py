@@ -69,10 +69,22 @@ Drawn = tuple[str, Reply]
 """A question and its reply."""
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Of the questions on passages: how many are not answered there, and how many go to a person.
+
+    `elsewhere` are, among those not answered, the ones that are no question on a fact at all.
+    """
+
+    missing: float
+    escalated: float = 0.06
+    elsewhere: float = 0.0
+
+
 def on_passages(
-    r: Random, words: Wordings, missing: float, *, plain: float = 0.1, short: bool = False
+    r: Random, words: Wordings, shares: Shares, *, plain: float = 0.1, short: bool = False
 ) -> Sample:
-    """Questions, each with passages of its own, which do not answer a share of `missing`."""
+    """Questions, each with passages of its own, which do not answer a share."""
     shots = (0, 0, 0, 0, 1) if short else N_SHOTS
     listed = not short and r.random() < 0.06
     made = prompt(r, words, _shot(r, words), plain=plain, n_shots=shots)
@@ -80,7 +92,7 @@ def on_passages(
     sample.read(SYSTEM, made.text + ("\n" + tool_talk.line(r, words) if listed else ""))
     for _ in range(1 if len(made.text) > _LONG else 2):
         found = shelf(r, words, short=short)
-        asked, reply, cell = on_shelf(r, words, made, found, missing)
+        asked, reply, cell = on_shelf(r, words, made, found, shares)
         asked, before, after = greeted(r, words, asked)
         hints = [hint(document, one, cell, reply.citation) for document, one in found.told]
         text = found.text + r.choice(_BEFORE_QUESTION) + asked
@@ -89,7 +101,7 @@ def on_passages(
     return sample
 
 
-def compact(r: Random, words: Wordings, missing: float, *, easy: bool = False) -> Sample:
+def compact(r: Random, words: Wordings, shares: Shares, *, easy: bool = False) -> Sample:
     """Single sentences and short questions: all that matters is which sentence is asked for.
 
     If `easy`, they differ in the product alone or in the fact alone.
@@ -101,7 +113,7 @@ def compact(r: Random, words: Wordings, missing: float, *, easy: bool = False) -
     sample = Sample()
     sample.read(SYSTEM, f"{form}If it is not there: {made.abstain}")
     for _ in range(2):
-        text, told, cell, reply = _compact(r, words, made, missing, easy=easy)
+        text, told, cell, reply = _compact(r, words, made, shares, easy=easy)
         asked = question(r, cell)
         hints = [hint(document, one, cell, reply.citation) for one, document in told.items()]
         sample.begin(text + r.choice(_BEFORE_QUESTION) + asked, hints, cell.fact.number)
@@ -110,7 +122,7 @@ def compact(r: Random, words: Wordings, missing: float, *, easy: bool = False) -
 
 
 def _compact(
-    r: Random, words: Wordings, made: Prompt, missing: float, *, easy: bool
+    r: Random, words: Wordings, made: Prompt, shares: Shares, *, easy: bool
 ) -> tuple[str, Mapping[Cell, str], Cell, Reply]:
     """Sentences, what each tells and its document, what is asked for, and the reply."""
     n_facts, n_things = r.choice((1, 2, 2, 3)), r.choice((2, 2, 3, 3, 4))
@@ -125,7 +137,7 @@ def _compact(
     said = {cell: value(r, cell.fact.kind) for cell in told}
     text = "\n".join(f"{statement(r, cell, said[cell])} [{cited[cell]}]" for cell in told)
     cell = r.choice(told)
-    if r.random() >= missing:
+    if r.random() >= shares.missing:
         return text, cited, cell, Reply(said[cell], cell.fact.category, cited[cell])
     others = [one for one in cells if one not in told]
     known = others and r.random() < 0.6
@@ -180,14 +192,14 @@ def labels(r: Random, words: Wordings) -> Sample:
     return sample
 
 
-def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
+def look_ups(r: Random, words: Wordings, shares: Shares) -> Sample:
     """A drill in exact matching: names with values, and look-ups of names there and not there."""
     phrase = r.choice(words.desk["abstain_phrases"])
     sample = Sample()
     sample.read(SYSTEM, f"If it is not listed, say: {phrase}")
     for _ in range(3):
         listed = {name(r, words): _drilled(r, words) for _ in range(r.randint(2, 7))}
-        known = r.random() >= missing
+        known = r.random() >= shares.missing
         key = r.choice(list(listed)) if known else _near(r, words, list(listed))
         pairs = "; ".join(f"{one}: {kept}" for one, kept in listed.items())
         sample.begin(f"{pairs}{r.choice(_BEFORE_QUESTION)}{key}")
@@ -195,11 +207,11 @@ def look_ups(r: Random, words: Wordings, missing: float) -> Sample:
     return sample
 
 
-KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
+KINDS: Mapping[str, Callable[[Random, Wordings, Shares], Sample]] = {
     "passages": on_passages,
-    "easy": lambda r, words, missing: compact(r, words, missing, easy=True),
+    "easy": lambda r, words, shares: compact(r, words, shares, easy=True),
     "compact": compact,
-    "short": lambda r, words, missing: on_passages(r, words, missing, plain=0.5, short=True),
+    "short": lambda r, words, shares: on_passages(r, words, shares, plain=0.5, short=True),
     "closed": lambda r, words, _: closed(r, words),
     "tool": lambda r, words, _: with_tool(r, words),
     "labels": lambda r, words, _: labels(r, words),
@@ -209,13 +221,10 @@ KINDS: Mapping[str, Callable[[Random, Wordings, float], Sample]] = {
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training: kinds and their shares, steps, learning rates from and to.
-
-    `missing` is the share of questions whose answer is not among what was read.
-    """
+    """A part of the training: kinds and how often, steps, learning rates from and to."""
 
     mix: Mapping[str, float]
-    missing: float
+    shares: Shares
     n_steps: int
     rate: tuple[float, float]
 
@@ -238,19 +247,28 @@ _ALL = {
     "labels": 0.03,
     "look_ups": 0.07,
 }
-MISSING = 0.36
+_LAST = {
+    "passages": 0.36,
+    "short": 0.1,
+    "compact": 0.06,
+    "closed": 0.18,
+    "tool": 0.22,
+    "labels": 0.03,
+    "look_ups": 0.05,
+}
+LAST = Shares(0.38, 0.12, 0.1)
 PHASES = (
-    Phase(_EASY, 0.25, 200, (1.0, 1.0)),
-    Phase(_COMPACT, 0.3, 300, (1.0, 0.9)),
-    Phase(_ALL, MISSING, 850, (0.9, 0.5)),
-    Phase(_ALL, MISSING, 850, (0.5, 0.0)),
+    Phase(_EASY, Shares(0.25, 0.06, 0.025), 200, (1.0, 1.0)),
+    Phase(_COMPACT, Shares(0.3, 0.06, 0.03), 300, (1.0, 0.9)),
+    Phase(_ALL, Shares(0.36, 0.06, 0.036), 850, (0.9, 0.5)),
+    Phase(_LAST, LAST, 1150, (0.7, 0.0)),
 )
 
 
-def draw(r: Random, words: Wordings, mix: Mapping[str, float], missing: float = MISSING) -> Sample:
+def draw(r: Random, words: Wordings, mix: Mapping[str, float], shares: Shares = LAST) -> Sample:
     """A random conversation of a random kind."""
     kind = r.choices(list(mix), list(mix.values()))[0]
-    return KINDS[kind](r, words, missing)
+    return KINDS[kind](r, words, shares)
 
 
 NOTHING = Cell(Fact(-1, "", "", "", (), (), (), (), (), ()), "")
@@ -258,18 +276,18 @@ NOTHING = Cell(Fact(-1, "", "", "", (), (), (), (), (), ()), "")
 
 
 def on_shelf(
-    r: Random, words: Wordings, made: Prompt, found: Shelf, missing: float
+    r: Random, words: Wordings, made: Prompt, found: Shelf, shares: Shares
 ) -> tuple[str, Reply, Cell]:
     """A question on the shelf's matters, the reply, and what is asked for.
 
-    A share of `missing` is not answered there.
+    A share is not answered there.
     """
     share = r.random()
-    if made.triggers and share < 0.06:
+    if made.triggers and share < shares.escalated:
         return *escalation(r, words, made), NOTHING
-    if share < 0.06 + 0.1 * missing:
+    if share < shares.escalated + shares.elsewhere:
         return *elsewhere(r, words, made), NOTHING
-    if share < 0.06 + missing:
+    if share < shares.escalated + shares.missing:
         return _missing(r, words, made, found)
     if found.regions and r.random() < 0.3:
         cell = r.choice(list(found.regions))
@@ -391,4 +409,4 @@ def samples(words: Wordings, seed: str, phase: int, last: int) -> Iterator[Sampl
 def numbered(words: Wordings, seed: str, phase: int, number: int) -> Sample:
     """The conversation of one number in a phase, drawn from a seed of its own."""
     at = PHASES[phase]
-    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, at.missing)
+    return draw(Random(f"{seed}/{phase}/{number}"), words, at.mix, at.shares)

@@ -11,7 +11,7 @@ from harness.core.chat import Message
 from harness.embedded.chat import SYSTEM, USER, segments
 from training import house
 from training.prompts import Prompt, Reply
-from training.samples import KINDS, MISSING, Sample, numbered
+from training.samples import KINDS, LAST, Sample, numbered
 from training.wordings import Wordings, load
 
 
@@ -37,7 +37,7 @@ def test_every_answer_stands_in_what_was_read_before(words: Wordings, kind: str)
     answers = 0
     for seed in range(150):
         read = ""
-        for mark, said, weight in KINDS[kind](Random(seed), words, MISSING).parts:  # noqa: S311
+        for mark, said, weight in KINDS[kind](Random(seed), words, LAST).parts:  # noqa: S311
             written = weight == 1.0 and mark == "<|asst|>"
             if written and "{" in said and "}" in said:
                 reply = json.loads(said[said.index("{") : said.rindex("}") + 1])
@@ -53,7 +53,7 @@ def test_a_third_or_more_of_the_questions_on_passages_are_not_answered_there(
 ) -> None:
     written = []
     for seed in range(300):
-        made = KINDS["short"](Random(seed), words, MISSING)  # noqa: S311
+        made = KINDS["short"](Random(seed), words, LAST)  # noqa: S311
         system = made.parts[0][1]
         replies = [said for mark, said, weight in made.parts if mark == "<|asst|>" and weight == 1]
         phrases = [one for one in words.desk["abstain_phrases"] if one in system]

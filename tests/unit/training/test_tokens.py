@@ -10,7 +10,7 @@ import pytest
 from harness.embedded.chat import SYSTEM, USER
 from harness.embedded.weights import DATA
 from training.passages import Cell, Hint, hint
-from training.samples import KINDS, Sample
+from training.samples import KINDS, LAST, Sample
 from training.tokens import Encoder
 from training.wordings import load
 
@@ -68,7 +68,7 @@ def test_a_hint_is_of_all_tokens_of_its_passage(encoder: Encoder) -> None:
 def test_one_passage_at_most_answers_and_only_if_it_is_cited(kind: str, encoder: Encoder) -> None:
     words, answers = load(), 0
     for seed in range(60):
-        made = KINDS[kind](Random(seed), words, 0.4)  # noqa: S311
+        made = KINDS[kind](Random(seed), words, LAST)  # noqa: S311
         for hints in made.hints.values():
             found = [one for one in hints if one.answers]
             answers += bool(found)
