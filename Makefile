@@ -15,7 +15,7 @@ help:
 	@echo "make slow               simulations of the statistics (many minutes)"
 	@echo "make bench              speed and memory, as ratios to plain pandas and scipy"
 	@echo "make figures            what the embedded model can do, measured"
-	@echo "make train-local-model  train the embedded model anew (hours; downloads torch)"
+	@echo "make train-local-model  train the embedded model anew (about an hour; downloads torch)"
 	@echo "make clean              remove the environment, caches and build/ (reports stay)"
 
 quickstart: $(VENV)/.synced
@@ -47,7 +47,8 @@ train-local-model: $(VENV)/.synced
 	$(TRAIN) -m training.finetune --base $(LOCAL_MODEL) --out $(LOCAL_MODEL)/tuned.pt
 	$(TRAIN) -m training.finetune --base $(LOCAL_MODEL) --out $(LOCAL_MODEL)/tuned_no_abstentions.pt \
 		--without-abstentions
-	$(TRAIN) -m training.export --base $(LOCAL_MODEL) --out harness/embedded/data
+	$(TRAIN) -m training.export --base $(LOCAL_MODEL) --out harness/embedded/data --card training/card.json
+	$(TRAIN) -m training.reference --base $(LOCAL_MODEL) --out tests/data/embedded_reference.json
 	$(BIN)/python -m training.figures
 
 clean:

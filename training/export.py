@@ -1,6 +1,9 @@
 """Write the weights as the runtime reads them, with their checksums.
 
-python -m training.export --base build/local-model --out harness/embedded/data
+    python -m training.export --base build/local-model --out harness/embedded/data \
+        --card training/card.json
+
+The card says how much was drawn, from which seed: `training.leaks` draws it again.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, required=True, help="the folder of the training")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--card", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     kept = torch.load(options.base / "base.pt", weights_only=True)
@@ -43,6 +47,7 @@ def main() -> None:
     (options.out / "config.json").write_text(config, encoding="utf-8")
     shutil.copy(options.base / "tokenizer.json", options.out / "tokenizer.json")
     write_index(options.out)
+    shutil.copy(options.base / "card.json", options.card)
 
 
 def write_arrays(path: Path, weights: Mapping[str, Tensor]) -> None:

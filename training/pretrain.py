@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def make_tokenizer(path: Path, seed: str) -> None:
-    """Learn the tokens from texts of both mixes."""
-    words = load()
+    """Learn the tokens from texts of all kinds."""
+    words, (first, _, whole, _) = load(), PHASES
     texts = []
     for number in range(N_TOKENIZER_SAMPLES):
-        mix = PHASES[-1 if number % 4 else 0].mix
-        sample = draw(Random(f"{seed}/tokens/{number}"), words, mix)
+        mix = whole.mix if number % 4 else first.mix
+        sample = draw(Random(f"{seed}/tokens/{number}"), words, mix, whole.shares)
         texts += [text for _, text, _ in sample.parts]
     learn(texts, Shape().vocab_size, path)
 
