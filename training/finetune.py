@@ -25,9 +25,9 @@ from training.tokens import Encoder, Row
 from training.wordings import load
 
 RANK = 16
-N_EPOCHS = 2
-N_TOKENS = 4096
-LR = 2e-3
+N_EPOCHS = 3
+N_ROWS = 8
+LR = 1.5e-3
 _FULL = ("sentinel", "sentinel_bias")
 """What is trained as a whole, being small."""
 
@@ -131,8 +131,7 @@ def _epoch(encoded: Sequence[Row], epoch: int) -> list[tuple[list[Row], int]]:
         by_length.setdefault(padded(len(row.ids), 64), []).append(row)
     found = []
     for length, rows in sorted(by_length.items()):
-        size = max(1, N_TOKENS // length)
-        found += [(rows[at : at + size], length) for at in range(0, len(rows), size)]
+        found += [(rows[at : at + N_ROWS], length) for at in range(0, len(rows), N_ROWS)]
     r.shuffle(found)
     return found
 

@@ -62,7 +62,7 @@ def main() -> None:
 
 def make_tokenizer(path: Path, seed: str) -> None:
     """Learn the tokens from texts of all kinds."""
-    words, (first, _, whole, _) = load(), PHASES
+    words, (first, _, whole, *_) = load(), PHASES
     texts = []
     for number in range(N_TOKENIZER_SAMPLES):
         mix = whole.mix if number % 4 else first.mix
