@@ -256,22 +256,12 @@ _LAST = {
     "labels": 0.03,
     "look_ups": 0.05,
 }
-_TOOLS = {
-    "passages": 0.3,
-    "short": 0.06,
-    "compact": 0.06,
-    "closed": 0.1,
-    "tool": 0.4,
-    "labels": 0.02,
-    "look_ups": 0.06,
-}
 LAST = Shares(0.38, 0.12, 0.1)
 PHASES = (
     Phase(_EASY, Shares(0.25, 0.06, 0.025), 200, (1.0, 1.0)),
     Phase(_COMPACT, Shares(0.3, 0.06, 0.03), 300, (1.0, 0.9)),
     Phase(_ALL, Shares(0.36, 0.06, 0.036), 850, (0.9, 0.5)),
     Phase(_LAST, LAST, 1150, (0.7, 0.0)),
-    Phase(_TOOLS, LAST, 300, (0.5, 0.0)),
 )
 
 

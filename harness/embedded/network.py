@@ -119,7 +119,7 @@ class Network:
             q, k, v = self._heads(layer, h, PREFILL_ROWS, slice(at, at + len(x)))
             keys, values = slots.keys[i, slot], slots.values[i, slot]
             keys[:, past:end], values[:, past:end] = k[:n].swapaxes(0, 1), v[:n].swapaxes(0, 1)
-            read = self._attended(
+            read = _attended(
                 q,
                 np.concatenate([prefix.keys[i], keys[:, :end]], axis=1),
                 np.concatenate([prefix.values[i], values[:, :end]], axis=1),
@@ -204,39 +204,22 @@ class Network:
         np.add(b * cos, a * sin, out=turned[:, :, half:])
         return turned[:, : c.n_heads], turned[:, c.n_heads :], qkv[:, 2 * c.n_heads :]
 
-    def _attended(self, q: Floats, keys: Floats, values: Floats, sees: Ints) -> Floats:
-        """Attention of a sequence's last tokens, q (n, h, w), each to the first `sees`: (n, d).
 
-        Keys and values (h, all, w). In tiles, and none of those that no query sees.
-        """
-        n, n_heads, width = q.shape
-        n_keys = keys.shape[1]
-        n_blocks = -(-n_keys // _TILE_COLUMNS)
-        padded = np.zeros((n_heads, n_blocks * _TILE_COLUMNS, width), np.float32)
-        padded[:, :n_keys] = keys
-        blocks = padded.reshape(n_heads, n_blocks, _TILE_COLUMNS, width).transpose(0, 1, 3, 2)
-        blocks = np.ascontiguousarray(blocks)
-        tiles = np.ascontiguousarray(q.transpose(1, 0, 2)).reshape(
-            n_heads, n // PREFILL_ROWS, 1, PREFILL_ROWS, width
-        )
-        read = np.empty((n, n_heads, width), np.float32)
-        for i in range(n // PREFILL_ROWS):
-            rows = slice(i * PREFILL_ROWS, (i + 1) * PREFILL_ROWS)
-            end = int(sees[rows].max())
-            n_used = -(-end // _TILE_COLUMNS)
-            scores = np.empty((n_heads, PREFILL_ROWS, n_used * _TILE_COLUMNS), np.float32)
-            into = scores.reshape(n_heads, PREFILL_ROWS, n_used, _TILE_COLUMNS)
-            np.matmul(tiles[:, i], blocks[:, :n_used], out=into.transpose(0, 2, 1, 3))
-            scores = scores[:, :, :end]
-            first = int(sees[rows].min())
-            hidden = np.arange(first, end) >= sees[rows, None]
-            scores[:, :, first:][:, hidden] = -np.inf
-            scores -= scores.max(axis=2, keepdims=True)
-            np.exp(scores, out=scores)
-            found = scores @ values[:, :end]
-            found /= scores.sum(axis=2, keepdims=True)
-            read[rows] = found.transpose(1, 0, 2)
-        return read.reshape(n, n_heads * width)
+def _attended(q: Floats, keys: Floats, values: Floats, sees: Ints) -> Floats:
+    """Attention of a sequence's last tokens, q (n, h, w), each to the first `sees`: (n, d).
+
+    Keys and values (h, all, w).
+    """
+    n_keys = keys.shape[1]
+    scores = q.transpose(1, 0, 2) @ keys.transpose(0, 2, 1)
+    short = np.flatnonzero(sees < n_keys)
+    hidden = np.arange(n_keys) >= sees[short, None]
+    scores[:, short] = np.where(hidden, np.float32(-np.inf), scores[:, short])
+    scores -= scores.max(axis=2, keepdims=True)
+    np.exp(scores, out=scores)
+    read: Floats = scores @ values
+    read /= scores.sum(axis=2, keepdims=True)
+    return read.transpose(1, 0, 2).reshape(len(q), -1)
 
 
 class _Spans:
