@@ -26,7 +26,7 @@ import tiny_models
 from measure import conditions, show
 
 from harness.embedded.engine import Engine, Request
-from harness.embedded.network import PREFILL_ROWS, STEP_ROWS, Matrix, Network
+from harness.embedded.network import STEP_ROWS, Matrix, Network
 from harness.embedded.slots import Slots, Turn
 from harness.embedded.weights import read_config, read_listing, read_weights
 
@@ -58,14 +58,13 @@ class Limit:
         )
 
     def prefill_s(self, n: int) -> float:
-        padded = n + -n % PREFILL_ROWS
-        return best_s(lambda: self._products(self._body, padded, PREFILL_ROWS))
+        return best_s(lambda: self._products(self._body, n, None))
 
     def step_s(self, n: int) -> float:
         padded = n + -n % STEP_ROWS
         return best_s(lambda: self._products(self._body + self._head, padded, STEP_ROWS), 50)
 
-    def _products(self, matrices: list[tuple[Matrix, int]], n: int, rows: int) -> None:
+    def _products(self, matrices: list[tuple[Matrix, int]], n: int, rows: int | None) -> None:
         inputs = {n_in: np.ones((n, n_in), np.float32) for _, n_in in matrices}
         for matrix, n_in in matrices:
             matrix(inputs[n_in], rows)

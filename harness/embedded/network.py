@@ -11,12 +11,12 @@ it is of the last line, or stands there too (see `Tokenizer.marks`). The next to
 mixture of the vocabulary's softmax and of attention over the tokens read so far, which a sentinel
 weighs (Merity et al., Pointer Sentinel Mixture Models, 2016).
 
-A sequence's numbers are the same bits whatever runs beside it and wherever its slot is. Every
-product with a weight matrix is cut into tiles of one shape, padded with rows that are not read, for
-BLAS may add in another order where the shape is another. Whatever depends on a sequence's length
-(attention, the copy head) is computed for it alone. Small tiles are also faster here: BLAS does not
-pack them. 8 rows for a step, because BLAS computes 16 rows on some CPUs as 12 and 4 (measured with
-OpenBLAS 0.3.31 and `OPENBLAS_CORETYPE`: 8 rows are alike on all of its x86 kernels).
+A sequence's numbers are the same bits whatever runs beside it and wherever its slot is. A prompt is
+computed for itself. In a step, every product with a weight matrix or a prefix is cut into tiles of
+one shape, padded with rows that are not read, for BLAS may add in another order where the shape is
+another. Small tiles are also faster there: BLAS does not pack them. 8 rows, because BLAS computes 16
+rows on some CPUs as 12 and 4 (measured with OpenBLAS 0.3.31 and `OPENBLAS_CORETYPE`: 8 rows are alike
+on all of its x86 kernels).
 
 Letters: n tokens, d width of the model, h heads, w width of a head, s slots, v vocabulary.
 """
@@ -27,30 +27,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
-from harness.embedded.slots import Floats, Ints, Slots, Turn
+from harness.embedded.slots import Floats, Ints, Prefix, Slots, Turn
 from harness.embedded.weights import Config, Weights
 
 STEP_ROWS = 8
-PREFILL_ROWS = 32
 _TILE_COLUMNS = 64
 _EPS = np.finfo(np.float32).eps
 
 
 class Matrix:
-    """A weight matrix W (out, in), kept so that x Wᵀ is a row of small products."""
+    """A weight matrix W (out, in), kept so that x Wᵀ is a row of small products, and as a whole."""
 
     def __init__(self, weight: Floats) -> None:
         n_out, n_in = weight.shape
         self._columns = math.gcd(n_out, _TILE_COLUMNS)
         blocks = weight.reshape(n_out // self._columns, self._columns, n_in)
         self._blocks = np.ascontiguousarray(blocks.transpose(0, 2, 1))
+        self._whole = np.ascontiguousarray(weight.T)
         self._n_out = n_out
 
-    def __call__(self, x: Floats, rows: int) -> Floats:
-        """X Wᵀ, `rows` rows at a time; x (n, in), where n is a multiple of `rows`."""
+    def __call__(self, x: Floats, rows: int | None = None) -> Floats:
+        """X Wᵀ, `rows` rows at a time or all at once; x (n, in), n a multiple of `rows`."""
+        if rows is None:
+            whole: Floats = x @ self._whole
+            return whole
         n, n_in = x.shape
         product = np.empty((n, self._n_out), np.float32)
         tiles = product.reshape(n // rows, rows, -1, self._columns).transpose(0, 2, 1, 3)
@@ -108,33 +112,30 @@ class Network:
         n = len(tokens)
         past, end = at - prefix.n, at - prefix.n + n  # among the slot's own tokens
         slots.tokens[slot, at : at + n] = tokens
-        x = np.zeros((n + -n % PREFILL_ROWS, self.config.d_model), np.float32)
-        x[:n] = self._embed[slots.tokens[slot, at : at + n]]
-        x[:n] += self._marks[
-            [mark for turn in turns for mark in turn.marks or (0,) * len(turn.tokens)]
-        ]
-        starts, sees = _spread(turns, at, len(x))
+        x = self._embed[slots.tokens[slot, at : at + n]]
+        x += self._marks[[mark for turn in turns for mark in turn.marks or (0,) * len(turn.tokens)]]
+        starts, sees = _spread(turns, at)
         for i, layer in enumerate(self._layers):
-            h = _convolved(_normed(x), layer.attn_taps, slots.before[i, 0, :, slot], starts, n)
-            q, k, v = self._heads(layer, h, PREFILL_ROWS, slice(at, at + len(x)))
+            h = _convolved(_normed(x), layer.attn_taps, slots.before[i, 0, :, slot], starts)
+            q, k, v = self._heads(layer, h, None, slice(at, at + n))
             keys, values = slots.keys[i, slot], slots.values[i, slot]
-            keys[:, past:end], values[:, past:end] = k[:n].swapaxes(0, 1), v[:n].swapaxes(0, 1)
+            keys[:, past:end], values[:, past:end] = k.swapaxes(0, 1), v.swapaxes(0, 1)
             read = _attended(
                 q,
                 np.concatenate([prefix.keys[i], keys[:, :end]], axis=1),
                 np.concatenate([prefix.values[i], values[:, :end]], axis=1),
                 sees,
             )
-            x += layer.out(read, PREFILL_ROWS)
-            h = _convolved(_normed(x), layer.mlp_taps, slots.before[i, 1, :, slot], starts, n)
-            x += _fed_forward(layer, h, PREFILL_ROWS)
+            x += layer.out(read)
+            h = _convolved(_normed(x), layer.mlp_taps, slots.before[i, 1, :, slot], starts)
+            x += _fed_forward(layer, h, None)
         h = _normed(x)
-        own, following = np.split(self._copy_keys(h, PREFILL_ROWS)[:n], 2, axis=1)
+        own, following = np.split(self._copy_keys(h), 2, axis=1)
         slots.copy_before[slot] = following[-1]
         following[np.array(starts[1:], np.int64) - 1] = 0
         own[1:] += following[:-1]
         slots.copy_keys[slot, past:end] = own
-        slots.states[slot] = h[n - 1]
+        slots.states[slot] = h[-1]
         slots.lengths[slot] = at + n
 
     def step(self, slots: Slots, tokens: Sequence[int], rows: Sequence[int]) -> None:
@@ -189,7 +190,7 @@ class Network:
         return p
 
     def _heads(
-        self, layer: _Layer, h: Floats, rows: int, at: slice | Ints
+        self, layer: _Layer, h: Floats, rows: int | None, at: slice | Ints
     ) -> tuple[Floats, Floats, Floats]:
         """Queries, keys and values, each (n, h, w), of tokens at the positions `at`."""
         c = self.config
@@ -212,12 +213,12 @@ def _attended(q: Floats, keys: Floats, values: Floats, sees: Ints) -> Floats:
     """
     n_keys = keys.shape[1]
     scores = q.transpose(1, 0, 2) @ keys.transpose(0, 2, 1)
-    short = np.flatnonzero(sees < n_keys)
-    hidden = np.arange(n_keys) >= sees[short, None]
-    scores[:, short] = np.where(hidden, np.float32(-np.inf), scores[:, short])
+    first = int(sees.min())
+    hidden = np.arange(first, n_keys) >= sees[:, None]
+    scores[:, :, first:][:, hidden] = -np.inf
     scores -= scores.max(axis=2, keepdims=True)
     np.exp(scores, out=scores)
-    read: Floats = scores @ values
+    read: Floats = np.matmul(scores, values)
     read /= scores.sum(axis=2, keepdims=True)
     return read.transpose(1, 0, 2).reshape(len(q), -1)
 
@@ -233,17 +234,22 @@ class _Spans:
         self._starts = edges[:-1]
         self._total = int(edges[-1])
         spans = zip(rows, prefixes, pairwise(edges.tolist()), strict=True)
-        self._spans = [(row, prefix, a, a + prefix.n, b) for row, prefix, (a, b) in spans]
+        self._spans = [(row, a + prefix.n, b) for row, prefix, (a, b) in spans]
+        self._shared = _shared(rows, prefixes, edges.tolist())
 
     def attended(self, q: Floats, slots: Slots, layer: int) -> Floats:
         """Attention of one token of each sequence, q (s, h, w): (s, d)."""
         keys, values = slots.keys[layer], slots.values[layer]
         scores = np.empty((q.shape[1], self._total), np.float32)
         columns = scores[:, :, None]
-        for row, prefix, a, middle, b in self._spans:
+        for prefix, rows, places in self._shared:
+            queries = np.zeros((STEP_ROWS, *q.shape[1:]), np.float32)
+            queries[: len(rows)] = q[rows]
+            found = queries.transpose(1, 0, 2) @ prefix.keys[layer].transpose(0, 2, 1)
+            for i, a in enumerate(places):
+                scores[:, a : a + prefix.n] = found[:, i]
+        for row, middle, b in self._spans:
             query = q[row][:, :, None]
-            if middle > a:
-                np.matmul(prefix.keys[layer], query, out=columns[:, a:middle])
             np.matmul(keys[row, :, : b - middle], query, out=columns[:, middle:b])
         scores -= np.repeat(
             np.maximum.reduceat(scores, self._starts, axis=1), self._lengths, axis=1
@@ -252,12 +258,38 @@ class _Spans:
         sums = np.add.reduceat(scores, self._starts, axis=1)
         read = np.zeros((len(q), q.shape[1], 1, q.shape[2]), np.float32)
         lines = scores[:, None, :]
-        for i, (row, prefix, a, middle, b) in enumerate(self._spans):
+        for row, middle, b in self._spans:
             np.matmul(lines[:, :, middle:b], values[row, :, : b - middle], out=read[row])
-            if middle > a:
-                read[row] += np.matmul(lines[:, :, a:middle], prefix.values[layer])
-            read[row] /= sums[:, i, None, None]
+        for prefix, rows, places in self._shared:
+            weights = np.zeros((q.shape[1], STEP_ROWS, prefix.n), np.float32)
+            for i, a in enumerate(places):
+                weights[:, i] = scores[:, a : a + prefix.n]
+            found = weights @ prefix.values[layer]
+            read[rows, :, 0] += found[:, : len(rows)].transpose(1, 0, 2)
+        read[[row for row, _, _ in self._spans]] /= sums.T[:, :, None, None]
         return read.reshape(len(q), -1)
+
+
+_Shared: TypeAlias = list[tuple[Prefix, list[int], list[int]]]
+
+
+def _shared(rows: Sequence[int], prefixes: Sequence[Prefix], places: Sequence[int]) -> _Shared:
+    """Prefixes, each with at most as many of its rows as a step computes at once.
+
+    With the rows go the places where their scores begin. So a prefix is read once for all of them.
+    """
+    found: _Shared = []
+    open_: dict[int, int] = {}
+    for row, prefix, place in zip(rows, prefixes, places, strict=False):
+        if not prefix.n:
+            continue
+        at = open_.get(id(prefix))
+        if at is None or len(found[at][1]) == STEP_ROWS:
+            at = open_[id(prefix)] = len(found)
+            found.append((prefix, [], []))
+        found[at][1].append(row)
+        found[at][2].append(place)
+    return found
 
 
 def _padded(rows: Sequence[int]) -> int:
@@ -265,7 +297,7 @@ def _padded(rows: Sequence[int]) -> int:
     return -(-(max(rows) + 1) // STEP_ROWS) * STEP_ROWS
 
 
-def _fed_forward(layer: _Layer, h: Floats, rows: int) -> Floats:
+def _fed_forward(layer: _Layer, h: Floats, rows: int | None) -> Floats:
     gate, up = np.split(layer.gate_up(h, rows), 2, axis=1)
     hidden = np.exp(-gate)
     hidden += 1
@@ -284,24 +316,23 @@ def _normed(x: Floats) -> Floats:
     return normed
 
 
-def _spread(turns: Sequence[Turn], at: int, n_rows: int) -> tuple[list[int], Ints]:
+def _spread(turns: Sequence[Turn], at: int) -> tuple[list[int], Ints]:
     """Where turns start, and how many tokens of the sequence each of their tokens sees.
 
-    The first turn begins at `at`; rows that are no tokens see all.
+    The first turn begins at `at`.
     """
     starts, n = [], 0
-    sees = np.arange(at + 1, at + n_rows + 1)
+    sees = np.arange(at + 1, at + 1 + sum(len(turn.tokens) for turn in turns))
     for turn in turns:
         starts.append(n)
         n += len(turn.tokens)
         if turn.whole:
             sees[starts[-1] : n] = at + n
-    sees[n:] = at + n
     return starts, sees
 
 
-def _convolved(x: Floats, taps: Floats, before: Floats, starts: Sequence[int], n: int) -> Floats:
-    """The convolution of the first `n` rows of x, tokens of turns that begin at `starts`.
+def _convolved(x: Floats, taps: Floats, before: Floats, starts: Sequence[int]) -> Floats:
+    """The convolution of the rows of x, tokens of turns that begin at `starts`.
 
     `before` (width - 1, d) becomes the last turn's last rows.
     """
@@ -312,7 +343,7 @@ def _convolved(x: Floats, taps: Floats, before: Floats, starts: Sequence[int], n
         for start in starts:
             product[max(start - j, 0) : start] = 0
         total[j:] += product
-    kept = x[max(n - width + 1, starts[-1]) : n]
+    kept = x[max(len(x) - width + 1, starts[-1]) :]
     before[...] = 0
     before[len(before) - len(kept) :] = kept
     return total
@@ -354,9 +385,9 @@ def _taps(conv: Floats, norm: Floats) -> Floats:
 
 
 def _rotations(config: Config) -> tuple[Floats, Floats]:
-    """Cosines and sines by position, each (max_tokens and a tile, 1, w / 2)."""
+    """Cosines and sines by position, each (max_tokens, 1, w / 2)."""
     half = config.head_dim // 2
     turns = config.rope_base ** (-np.arange(half) / half)
     turns[int(half * config.rope_share) :] = 0.0
-    angles = np.arange(config.max_tokens + PREFILL_ROWS)[:, None, None] * turns
+    angles = np.arange(config.max_tokens)[:, None, None] * turns
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
