@@ -14,9 +14,9 @@ weighs (Merity et al., Pointer Sentinel Mixture Models, 2016).
 A sequence's numbers are the same bits whatever runs beside it and wherever its slot is. A prompt is
 computed for itself. In a step, every product with a weight matrix or a prefix is cut into tiles of
 one shape, padded with rows that are not read, for BLAS may add in another order where the shape is
-another. Small tiles are also faster there: BLAS does not pack them. 8 rows, because BLAS computes 16
-rows on some CPUs as 12 and 4 (measured with OpenBLAS 0.3.31 and `OPENBLAS_CORETYPE`: 8 rows are alike
-on all of its x86 kernels).
+another. Small tiles are also faster there: BLAS does not pack them. 8 rows, because BLAS computes
+16 rows on some CPUs as 12 and 4 (measured with OpenBLAS 0.3.31 and `OPENBLAS_CORETYPE`: 8 rows are
+alike on all of its x86 kernels).
 
 Letters: n tokens, d width of the model, h heads, w width of a head, s slots, v vocabulary.
 """
