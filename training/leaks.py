@@ -92,7 +92,7 @@ def products(texts: Iterable[str]) -> list[str]:
 
 def known(held: Held, texts: Iterable[str]) -> Iterator[str]:
     """Every text that names a product of the eval set or states one of its facts."""
-    names = re.compile("|".join(map(re.escape, held.products)), re.IGNORECASE)
+    names = re.compile(rf"\b({'|'.join(map(re.escape, held.products))})\b", re.IGNORECASE)
     runs = [_runs(fact) for fact in held.facts]
     index: dict[tuple[str, ...], list[int]] = {}
     for number, kept in enumerate(runs):

@@ -181,7 +181,7 @@ def test_emptied_articles_cost_knowledge_and_recall_and_no_tool(
     assert change(comparison, "prompt_rag", "emptied", "shown.recall@5", "knowledge")[1] == "worse"
     gained, finding = change(comparison, "emptied", "prompt_tools", "correct", "tool")
     assert finding == "better"
-    assert gained > 50
+    assert gained > 25
 
 
 def test_altered_articles_cost_knowledge_but_no_recall(comparison: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ def test_altered_articles_cost_knowledge_but_no_recall(comparison: dict[str, Any
 def test_broken_tools_cost_the_tool_slice_and_nothing_else(comparison: dict[str, Any]) -> None:
     lost, finding = change(comparison, "prompt_tools", "broken_tools", "correct", "tool")
     assert finding == "worse"
-    assert lost < -50
+    assert lost < -25
     for kind in ("knowledge", "abstain"):
         found = change(comparison, "prompt_tools", "broken_tools", "correct", kind)
         assert found[1] != "worse"
@@ -215,7 +215,7 @@ def test_outputs_cut_short_cost_the_format_and_with_it_the_values(
     assert lost < -50
     assert change(comparison, "prompt_rag", "cut", "correct", "knowledge")[1] == "worse"
     (cut,) = (one for one in comparison["variants"] if one["id"] == "cut")
-    assert cut["system_failures"] > sum(N_OF_KIND.values()) / 2
+    assert cut["n_system_failures"] > sum(N_OF_KIND.values()) / 2
 
 
 def test_another_run_gives_the_same_outputs_whatever_else_is_answered(

@@ -77,7 +77,8 @@ def address(process: subprocess.Popen[str]) -> str:
     """The address that the first line tells."""
     line = line_of(process)
     found = re.fullmatch(
-        r"Serving desk-base and desk-tuned at (http://127\.0\.0\.1:\d+/v1) \(Ctrl-C ends it\)\n",
+        r"Serving desk-base and desk-tuned(?: and desk-tuned-no-abstentions)?"
+        r" at (http://127\.0\.0\.1:\d+/v1) \(Ctrl-C ends it\)\n",
         line,
     )
     assert found, line

@@ -28,6 +28,7 @@ def test_it_knows_the_products_and_facts_of_the_eval_set(held: Held) -> None:
     ("planted", "found"),
     [
         ("Is the quillfern kit any good?", "product"),
+        ("The name of the quillfernhill kit only begins like one.", None),
         ("{fact}", "fact"),
         ("Dear all. {fact} Good night.", "fact"),
         ("{changed}", "fact"),

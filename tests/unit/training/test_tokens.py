@@ -82,6 +82,5 @@ def test_a_hint_tells_products_and_facts_apart() -> None:
     asked = Cell(fact, "the Alder kit")
     assert hint("A-1", asked, asked, "A-1").answers
     assert not hint("A-1", asked, asked, "none").answers
-    assert hint("A-1", Cell(other, "the Alder kit"), asked, "A-2") == Hint(
-        "A-1", True, False, False
-    )
+    about = Cell(other, "the Alder kit")
+    assert hint("A-1", about, asked, "A-2") == Hint("A-1", other.number, True, False, False)
