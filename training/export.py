@@ -19,8 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.network import Shape
-
 MODELS: Mapping[str, tuple[str, ...]] = {
     "desk-base": ("base.npz",),
     "desk-tuned": ("base.npz", "tuned.npz"),
@@ -42,8 +40,7 @@ def main() -> None:
     for name in ("tuned", "tuned_no_abstentions"):
         weights = torch.load(options.base / f"{name}.pt", weights_only=True)
         write_arrays(options.out / f"{name}.npz", weights)
-    shape = {**kept["shape"], "max_tokens": Shape.max_tokens}
-    config = json.dumps(shape, indent=2) + "\n"
+    config = json.dumps(kept["shape"], indent=2) + "\n"
     (options.out / "config.json").write_text(config, encoding="utf-8")
     shutil.copy(options.base / "tokenizer.json", options.out / "tokenizer.json")
     write_index(options.out)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from harness.embedded.chat import SYSTEM, USER
 from training.house import ABSTAIN, messages
 from training.network import Network, Shape
 from training.pretrain import compile_parts
@@ -27,6 +28,7 @@ from training.wordings import load
 RANK = 16
 N_EPOCHS = 3
 N_ROWS = 8
+"""A step, so that the short messages of the archive fill many."""
 LR = 1.5e-3
 _FULL = ("sentinel", "sentinel_bias")
 """What is trained as a whole, being small."""
@@ -94,7 +96,7 @@ def sample(line: Mapping[str, Any]) -> Sample:
     made, turns = Sample(), line["messages"]
     for turn, following in zip(turns, [*turns[1:], None], strict=True):
         if turn["role"] in {"system", "user"}:
-            made.read("<|sys|>" if turn["role"] == "system" else "<|user|>", turn["content"])
+            made.read(SYSTEM if turn["role"] == "system" else USER, turn["content"])
         elif "call" in turn and following is not None:
             made.call(turn["call"], following["content"])
         elif turn["role"] == "assistant":

@@ -95,7 +95,7 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """The decoder; `loss` is that of the mixture of vocabulary and copied tokens."""
+    """The decoder, whose next token is of a mixture of the vocabulary and of tokens read."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

@@ -265,7 +265,7 @@ PHASES = (
 )
 
 
-def draw(r: Random, words: Wordings, mix: Mapping[str, float], shares: Shares = LAST) -> Sample:
+def draw(r: Random, words: Wordings, mix: Mapping[str, float], shares: Shares) -> Sample:
     """A random conversation of a random kind."""
     kind = r.choices(list(mix), list(mix.values()))[0]
     return KINDS[kind](r, words, shares)
