@@ -1,9 +1,9 @@
-"""Answers many requests at once with one network, in a thread of its own.
+"""Answers many requests at once with one network, in threads that engines share.
 
-Up to `n_slots` sequences decode together; a new one takes a slot as soon as one is free, and its
-prompt is read before the next step. A prompt comes in parts, each of which is read by itself; after
-a part that is to be kept, the state is remembered, so that a later prompt that begins with the same
-parts goes on from there, with the same numbers as if it had been read.
+Up to `n_slots` sequences have a place at a time: while the prompt of one is read, the answers of
+others go on. A prompt comes in parts, each of which is read by itself; after a part that is to be
+kept, the state is remembered, so that a later prompt that begins with the same parts goes on from
+there, with the same numbers as if it had been read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Literal, TypeAlias
 
@@ -22,6 +23,7 @@ from harness.core.chat import ServiceError
 from harness.embedded.network import STEP_ROWS, Network
 from harness.embedded.sampling import GREEDY, Sampler, Sampling
 from harness.embedded.slots import Floats, Prefix, Slots, Turn
+from harness.embedded.workers import Job, Workers
 
 N_SLOTS = 16
 PREFIX_BYTES = 64_000_000
@@ -85,18 +87,26 @@ class Engine:
     """A network at work. Used from any thread."""
 
     def __init__(
-        self, network: Network, n_slots: int = N_SLOTS, prefix_bytes: int = PREFIX_BYTES
+        self,
+        network: Network,
+        workers: Workers,
+        n_slots: int = N_SLOTS,
+        prefix_bytes: int = PREFIX_BYTES,
     ) -> None:
         self._network = network
+        self._workers = workers
         self._n_slots = n_slots
         self._slots = Slots(network.config, n_slots + -n_slots % STEP_ROWS)
         self._prefixes = _Prefixes(prefix_bytes)
-        self._running: dict[int, _Running] = {}
+        self._changed = workers.changed  # holds what follows
         self._waiting: deque[tuple[Request, Future[Generated]]] = deque()
-        self._changed = threading.Condition()
+        self._taken: dict[int, Future[Generated]] = {}
+        self._running: dict[int, _Running] = {}
+        self._writes = False
+        self._n_jobs = 0
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="embedded model", daemon=True)
-        self._thread.start()
+        self._fault: BaseException | None = None
+        workers.add(self)
 
     def submit(self, request: Request) -> Future[Generated]:
         """Have a request answered; cancelling the future frees its slot.
@@ -118,47 +128,66 @@ class Engine:
         return future
 
     def close(self) -> None:
-        """End the thread; requests that are not answered are cancelled."""
+        """Wait for the jobs at work; requests that are not answered are cancelled."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.wait_for(lambda: not self._n_jobs)
+            self._give_up()
+        self._workers.remove(self)
 
-    def _work(self) -> None:
-        try:
-            while self._admit():
-                self._step()
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits
-            self._give_up(error)
-        else:
-            self._give_up(None)
+    def next_read(self) -> Job | None:
+        """The reading of a prompt into a free slot (see `Source`)."""
+        while self._waiting and len(self._taken) < self._n_slots and not self._closed:
+            request, future = self._waiting.popleft()
+            if not future.cancelled():
+                slot = next(i for i in range(self._n_slots) if i not in self._taken)
+                self._taken[slot] = future
+                return self._job(partial(self._begin, slot, request, future))
+        return None
 
-    def _admit(self) -> bool:
-        """Fill free slots from those that wait; False once the engine is closed."""
-        while not self._closed:
-            for slot in [slot for slot, seq in self._running.items() if seq.future.cancelled()]:
-                del self._running[slot]
-            found = self._next_waiting()
-            if found is not None:
-                self._start(*found)
-            elif self._running:
-                return True
-        return False
+    def next_write(self) -> Job | None:
+        """The next token of every sequence that is being written (see `Source`)."""
+        if self._writes or self._closed:
+            return None
+        for slot in [slot for slot, seq in self._running.items() if seq.future.cancelled()]:
+            self._free(slot)
+        if not self._running:
+            return None
+        self._writes = True
+        running = dict(self._running)
+        return self._job(partial(self._step, running))
 
-    def _next_waiting(self) -> tuple[Request, Future[Generated]] | None:
-        """A request for which there is a slot; if there is nothing to do at all, waits for one."""
-        with self._changed:
-            while not (self._waiting or self._running or self._closed):
-                self._changed.wait()
-            if not self._waiting or len(self._running) == self._n_slots:
-                return None
-            return self._waiting.popleft()
+    @property
+    def n_writing(self) -> int:
+        """How many sequences are being written."""
+        return len(self._running)
 
-    def _start(self, request: Request, future: Future[Generated]) -> None:
-        """Read a prompt into a free slot, and choose the first token."""
-        if future.cancelled():
-            return
-        slot = next(i for i in range(self._n_slots) if i not in self._running)
+    def _job(self, work: Job) -> Job:
+        """What a worker does: the work, and what must be true after it."""
+        self._n_jobs += 1
+
+        def job() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - told to whoever waits
+                self._fault = error
+            with self._changed:
+                self._n_jobs -= 1
+                self._closed |= self._fault is not None
+                self._changed.notify_all()
+                if self._closed and not self._n_jobs:
+                    self._give_up()
+
+        return job
+
+    def _begin(self, slot: int, request: Request, future: Future[Generated]) -> None:
+        """Read a prompt into a slot, and choose the first token."""
+        n_cached = self._read(slot, request)
+        seq = _Running(request, future, Sampler(request.sampling), n_cached)
+        self._choose({slot: seq})
+
+    def _read(self, slot: int, request: Request) -> int:
+        """Read a prompt into a slot; how many of its tokens were known."""
         network, slots = self._network, self._slots
         n_read, prefix = self._prefixes.longest(request.parts[: request.n_kept])
         slots.start(slot, prefix)
@@ -166,39 +195,44 @@ class Engine:
         for i in range(n_read, len(request.parts)):
             network.prefill(slots, slot, request.parts[i])
             if i < request.n_kept:
-                prefix = slots.saved(slot)
-                self._prefixes.keep(request.parts[: i + 1], prefix)
+                prefix = self._prefixes.keep(request.parts[: i + 1], slots.saved(slot))
                 slots.start(slot, prefix)  # as others do that find it
-        self._running[slot] = _Running(request, future, Sampler(request.sampling), n_cached)
-        self._choose([slot])
+        return n_cached
 
-    def _step(self) -> None:
-        """Read the token chosen last, and choose the next, of every running sequence."""
-        rows = list(self._running)
-        tokens = [self._running[slot].tokens[-1] for slot in rows]
-        self._network.step(self._slots, tokens, rows)
-        self._choose(rows)
+    def _step(self, running: dict[int, _Running]) -> None:
+        """Read the token chosen last, and choose the next, of running sequences."""
+        tokens = [seq.tokens[-1] for seq in running.values()]
+        self._network.step(self._slots, tokens, list(running))
+        self._choose(running)
+        with self._changed:
+            self._writes = False
 
-    def _choose(self, rows: list[int]) -> None:
-        probabilities = self._network.next_tokens(self._slots, rows)
-        for slot, row in zip(rows, probabilities, strict=True):
-            seq = self._running[slot]
+    def _choose(self, chosen: dict[int, _Running]) -> None:
+        """Choose the next token of sequences; those that go on are running, others are over."""
+        probabilities = self._network.next_tokens(self._slots, list(chosen))
+        for (slot, seq), row in zip(chosen.items(), probabilities, strict=True):
             finish = _take(seq, row)
+            with self._changed:
+                if finish is None:
+                    self._running[slot] = seq
+                else:
+                    self._free(slot)
             if finish is not None:
-                del self._running[slot]
                 _resolve(seq, finish)
 
-    def _give_up(self, error: BaseException | None) -> None:
-        with self._changed:
-            self._closed = True
-            waiting = [future for _, future in self._waiting]
-            self._waiting.clear()
-        for future in [*waiting, *(seq.future for seq in self._running.values())]:
-            if error is None:
+    def _free(self, slot: int) -> None:
+        del self._taken[slot]
+        self._running.pop(slot, None)
+
+    def _give_up(self) -> None:
+        futures = [*self._taken.values(), *(future for _, future in self._waiting)]
+        for of in (self._taken, self._running, self._waiting):
+            of.clear()
+        for future in futures:
+            if self._fault is None:
                 future.cancel()
             elif future.set_running_or_notify_cancel():
-                future.set_exception(error)
-        self._running.clear()
+                future.set_exception(self._fault)
 
 
 def _take(seq: _Running, probabilities: Floats) -> Finish | None:
@@ -240,21 +274,27 @@ class _Prefixes:
         self._most_bytes = most_bytes
         self._n_bytes = 0
         self._kept: OrderedDict[_Parts, Prefix] = OrderedDict()
+        self._lock = threading.Lock()
 
     def longest(self, parts: _Parts) -> tuple[int, Prefix | None]:
         """Of how many of the first `parts` the state is known, and that state."""
-        for n in range(len(parts), 0, -1):
-            if parts[:n] in self._kept:
-                self._kept.move_to_end(parts[:n])
-                return n, self._kept[parts[:n]]
+        with self._lock:
+            for n in range(len(parts), 0, -1):
+                if parts[:n] in self._kept:
+                    self._kept.move_to_end(parts[:n])
+                    return n, self._kept[parts[:n]]
         return 0, None
 
-    def keep(self, parts: _Parts, prefix: Prefix) -> None:
-        """Remember a state."""
+    def keep(self, parts: _Parts, prefix: Prefix) -> Prefix:
+        """Remember a state; the one to go on from, which may have been kept meanwhile."""
         if prefix.nbytes > self._most_bytes:
-            return
-        self._kept[parts] = prefix
-        self._n_bytes += prefix.nbytes
-        while self._n_bytes > self._most_bytes:
-            _, gone = self._kept.popitem(last=False)
-            self._n_bytes -= gone.nbytes
+            return prefix
+        with self._lock:
+            if parts in self._kept:
+                return self._kept[parts]
+            self._kept[parts] = prefix
+            self._n_bytes += prefix.nbytes
+            while self._n_bytes > self._most_bytes:
+                _, gone = self._kept.popitem(last=False)
+                self._n_bytes -= gone.nbytes
+        return prefix

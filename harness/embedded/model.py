@@ -8,6 +8,7 @@ from harness.embedded.engine import Engine
 from harness.embedded.network import Network
 from harness.embedded.tokenizer import Tokenizer
 from harness.embedded.weights import TOKENIZER, Listing, read_checked, read_config, read_weights
+from harness.embedded.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Model:
     max_tokens: int
 
 
-def load_model(listing: Listing, name: str) -> Model:
+def load_model(listing: Listing, name: str, workers: Workers) -> Model:
     """Read a model's files and start its engine; `engine.close` ends it.
 
     Raises:
@@ -31,4 +32,4 @@ def load_model(listing: Listing, name: str) -> Model:
         n = f"{tokenizer.vocab_size} tokens in {TOKENIZER}, {config.vocab_size} in the network"
         raise ValueError(f"the files in {listing.folder} do not fit each other: {n}")
     network = Network(config, read_weights(listing, name))
-    return Model(tokenizer, Engine(network), config.max_tokens)
+    return Model(tokenizer, Engine(network, workers), config.max_tokens)

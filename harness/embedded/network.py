@@ -141,7 +141,7 @@ class Network:
     def step(self, slots: Slots, tokens: Sequence[int], rows: Sequence[int]) -> None:
         """Read one token for each of the sequences in the slots `rows`.
 
-        What was in other slots is lost.
+        Meanwhile, other threads may read turns into other slots.
         """
         index = np.array(rows)
         n, at = _padded(rows), slots.lengths.copy()
@@ -151,12 +151,12 @@ class Network:
         spans = _Spans(slots, rows, own + 1)
         x = self._embed[all_tokens]
         for i, layer in enumerate(self._layers):
-            h = _shifted(_normed(x), layer.attn_taps, slots.before[i, 0, :, :n])
+            h = _shifted(_normed(x), layer.attn_taps, slots.before[i, 0], index)
             q, k, v = self._heads(layer, h, STEP_ROWS, at[:n])
             slots.keys[i, index, :, own] = k[index]
             slots.values[i, index, :, own] = v[index]
             x += layer.out(spans.attended(q, slots, i), STEP_ROWS)
-            h = _shifted(_normed(x), layer.mlp_taps, slots.before[i, 1, :, :n])
+            h = _shifted(_normed(x), layer.mlp_taps, slots.before[i, 1], index)
             x += _fed_forward(layer, h, STEP_ROWS)
         h = _normed(x)
         keys, following = np.split(self._copy_keys(h, STEP_ROWS), 2, axis=1)
@@ -349,13 +349,16 @@ def _convolved(x: Floats, taps: Floats, before: Floats, starts: Sequence[int]) -
     return total
 
 
-def _shifted(x: Floats, taps: Floats, before: Floats) -> Floats:
-    """The convolution of one token of each sequence; x (s, d), `before` (width - 1, s, d)."""
+def _shifted(x: Floats, taps: Floats, before: Floats, index: Ints) -> Floats:
+    """The convolution of one token of each sequence; x (n, d), `before` (width - 1, s, d).
+
+    `before` goes on in the slots `index` only.
+    """
     total: Floats = x * taps[0]
     for j in range(1, len(taps)):
-        total += before[-j] * taps[j]
-    before[:-1] = before[1:]
-    before[-1] = x
+        total += before[-j, : len(x)] * taps[j]
+    before[:-1, index] = before[1:, index]
+    before[-1, index] = x[index]
     return total
 
 

@@ -33,6 +33,7 @@ from harness.embedded.sampling import Sampling
 from harness.embedded.slots import Turn
 from harness.embedded.tokenizer import Tokenizer
 from harness.embedded.weights import DATA, MODELS, Listing, read_listing
+from harness.embedded.workers import Workers
 
 _NOT_TAKEN = (
     "presence_penalty", "frequency_penalty", "top_logprobs", "reasoning_effort", "service_tier",
@@ -51,6 +52,7 @@ class Local(BaseModel):
     )
     _listing: Listing = PrivateAttr()
     _models: dict[str, Model] = PrivateAttr(default_factory=dict)
+    _workers: Workers | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _find(self, info: ValidationInfo) -> Local:
@@ -76,14 +78,16 @@ class Local(BaseModel):
         return told
 
     async def open(self) -> None:
-        """Load every model, a thread of its own for each, beside the event loop.
+        """Load every model, and start the threads that they share, beside the event loop.
 
         Raises:
             ServiceError: `bad_request`, if a file is missing or damaged.
         """
+        workers = self._workers = Workers()
         try:
             for name in self._listing.files:
-                self._models[name] = await asyncio.to_thread(load_model, self._listing, name)
+                found = await asyncio.to_thread(load_model, self._listing, name, workers)
+                self._models[name] = found
         except ValueError as error:
             await self.close()
             raise ServiceError("bad_request", str(error)) from None
@@ -112,10 +116,12 @@ class Local(BaseModel):
         return _completion(request, model.tokenizer, prompt, found, began)
 
     async def close(self) -> None:
-        """End the models' threads."""
+        """End the threads."""
         models, self._models = self._models, {}
         for model in models.values():
             await asyncio.to_thread(model.engine.close)
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.close)
 
     def _no_model(self, name: str) -> str:
         names = list(self._listing.files)

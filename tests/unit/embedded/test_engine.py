@@ -20,6 +20,7 @@ from harness.embedded.network import Network
 from harness.embedded.sampling import Sampling
 from harness.embedded.slots import Slots, Turn
 from harness.embedded.weights import read_config, read_listing, read_weights
+from harness.embedded.workers import Workers
 
 N_VOCABULARY, MOST = CONFIG["vocab_size"], CONFIG["max_tokens"]
 
@@ -30,9 +31,15 @@ def _network(models: Path) -> Network:
     return Network(read_config(listing), read_weights(listing, "desk-base"))
 
 
+@pytest.fixture(name="workers")
+def _workers() -> Iterator[Workers]:
+    with closing(Workers(3)) as workers:
+        yield workers
+
+
 @pytest.fixture(name="engine")
-def _engine(network: Network) -> Iterator[Engine]:
-    with closing(Engine(network)) as engine:
+def _engine(network: Network, workers: Workers) -> Iterator[Engine]:
+    with closing(Engine(network, workers)) as engine:
         yield engine
 
 
@@ -72,22 +79,26 @@ def all_answers(engine: Engine, asked: Sequence[Request], concurrency: int) -> l
         return [numbers(answer) for answer in pool.map(lambda q: answers(engine, q), asked)]
 
 
-def test_answers_are_the_same_bits_whatever_runs_beside_them(network: Network) -> None:
+def test_answers_are_the_same_bits_whatever_runs_beside_them(
+    network: Network, workers: Workers
+) -> None:
     asked = many()
     wanted = []
     for each in asked:
-        with closing(Engine(network)) as engine:  # alone, with nothing remembered
+        with closing(Engine(network, workers)) as engine:  # alone, with nothing remembered
             wanted.append(numbers(answers(engine, each)))
     for seed, concurrency in enumerate((1, 4, 16, 16)):
         order = np.random.default_rng(seed).permutation(len(asked))
-        with closing(Engine(network, prefix_bytes=10**5 if seed == 3 else 10**8)) as engine:
+        with closing(
+            Engine(network, workers, prefix_bytes=10**5 if seed == 3 else 10**8)
+        ) as engine:
             found = all_answers(engine, [asked[i] for i in order], concurrency)
         assert found == [wanted[i] for i in order]
 
 
-def test_two_engines_side_by_side_are_the_same(network: Network) -> None:
+def test_two_engines_side_by_side_are_the_same(network: Network, workers: Workers) -> None:
     asked = many(12)
-    with closing(Engine(network)) as one, closing(Engine(network)) as other:
+    with closing(Engine(network, workers)) as one, closing(Engine(network, workers)) as other:
         with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(lambda engine: all_answers(engine, asked, 6), (one, other)))
         assert found[0] == found[1] == all_answers(one, asked, 1)
@@ -100,11 +111,13 @@ def test_a_beginning_that_is_kept_is_read_once(engine: Engine) -> None:
     assert answers(engine, request(tokens(50), tokens(9))).n_cached == 0
 
 
-def test_the_least_recently_used_beginnings_are_forgotten(network: Network) -> None:
-    with closing(Engine(network)) as engine:
+def test_the_least_recently_used_beginnings_are_forgotten(
+    network: Network, workers: Workers
+) -> None:
+    with closing(Engine(network, workers)) as engine:
         answers(engine, request(tokens(64), (1,), n_kept=1))
         size = engine._prefixes._n_bytes
-    with closing(Engine(network, prefix_bytes=2 * size)) as engine:
+    with closing(Engine(network, workers, prefix_bytes=2 * size)) as engine:
         seen = [
             answers(engine, request(tokens(64, seed), (1,), n_kept=1)).n_cached
             for seed in (1, 2, 1, 3, 1, 2)
@@ -156,12 +169,12 @@ def test_what_just_fits_is_answered(engine: Engine) -> None:
     assert len(answers(engine, request(tokens(MOST - 12))).tokens) == 12
 
 
-def test_more_requests_than_slots(network: Network) -> None:
-    with closing(Engine(network, n_slots=3)) as engine:
+def test_more_requests_than_slots(network: Network, workers: Workers) -> None:
+    with closing(Engine(network, workers, n_slots=3)) as engine:
         assert len(all_answers(engine, many(), 30)) == 30
 
 
-def test_a_cancelled_request_frees_its_slot(network: Network) -> None:
+def test_a_cancelled_request_frees_its_slot(network: Network, workers: Workers) -> None:
     """With one slot, the second is answered only if the first, which blocks it, lets go."""
     began, go_on = threading.Event(), threading.Event()
 
@@ -170,7 +183,7 @@ def test_a_cancelled_request_frees_its_slot(network: Network) -> None:
         assert go_on.wait(60)
         return False
 
-    with closing(Engine(network, n_slots=1)) as engine:
+    with closing(Engine(network, workers, n_slots=1)) as engine:
         first = engine.submit(request(tokens(20), max_new_tokens=200, until=block))
         second = engine.submit(request(tokens(20)))
         third = engine.submit(request(tokens(20)))
@@ -183,9 +196,9 @@ def test_a_cancelled_request_frees_its_slot(network: Network) -> None:
             first.result()
 
 
-def test_closing_cancels_what_is_not_answered(network: Network) -> None:
+def test_closing_cancels_what_is_not_answered(network: Network, workers: Workers) -> None:
     go_on = threading.Event()
-    engine = Engine(network, n_slots=1)
+    engine = Engine(network, workers, n_slots=1)
     waits = [
         engine.submit(request(tokens(9), max_new_tokens=200, until=lambda _: not go_on.wait(60)))
         for _ in range(2)
@@ -203,11 +216,11 @@ def test_closing_cancels_what_is_not_answered(network: Network) -> None:
         engine.submit(request(tokens(9)))
 
 
-def test_a_fault_is_told_to_all_who_wait(network: Network) -> None:
+def test_a_fault_is_told_to_all_who_wait(network: Network, workers: Workers) -> None:
     def fail(_: Sequence[int]) -> bool:
         raise ZeroDivisionError("a fault")
 
-    engine = Engine(network)
+    engine = Engine(network, workers)
     with pytest.raises(ZeroDivisionError, match="a fault"):
         answers(engine, request(tokens(9), until=fail))
     engine.close()
