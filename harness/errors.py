@@ -3,7 +3,8 @@
     HarnessError
     ├── InputError              2   the command line, a config, a set or a recording is wrong
     │   └── NotComparableError  2   two runs differ in what must be equal to compare them
-    └── ServiceDownError        3   a service has answered none of a run's first calls
+    ├── ServiceDownError        3   a service has answered none of a run's first calls
+    └── StoppedRunError         3   a run was stopped before its end, and can be resumed
 
 An `InputError` carries every problem that was found, not only the first.
 """
@@ -58,6 +59,22 @@ class InputError(HarnessError):
 
 class NotComparableError(InputError):
     """Two runs differ in their eval set, its scorers or their versions."""
+
+
+class StoppedRunError(HarnessError):
+    """A run was stopped before its end; what it finished is kept.
+
+    `folder` is the run's, of `n_trials` live trials `n_kept` need not be run again. Why it was
+    stopped is the cause: KeyboardInterrupt, ServiceDownError or OSError.
+    """
+
+    exit_code = ExitCode.INCOMPLETE
+
+    def __init__(self, folder: str, n_kept: int, n_trials: int) -> None:
+        self.folder = folder
+        self.n_kept = n_kept
+        self.n_trials = n_trials
+        super().__init__(f"stopped after {n_kept} of {n_trials} trials; they are kept in {folder}")
 
 
 class ServiceDownError(HarnessError):

@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.cli.output import note
+from harness.errors import ServiceDownError, StoppedRunError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.core.record import Record
-    from harness.errors import ServiceDownError
     from harness.experiment.frames import Run
 
 _MAX_CHARACTERS = 300
@@ -35,7 +37,27 @@ def print_given_up(error: ServiceDownError) -> None:
     _hint(error.why.partition(":")[0])
 
 
-def print_losses(run: Run) -> bool:
+def print_stopped(error: StoppedRunError, config: Path) -> None:
+    """Say why a run was stopped, what is kept, and how to go on."""
+    match error.__cause__:
+        case ServiceDownError() as down:
+            print_given_up(down)
+        case OSError() as failed:
+            where = f"{failed.filename}: " if failed.filename else ""
+            note(f"harness: stopped: {where}{failed.strerror or failed}")
+        case _:
+            note("harness: interrupted")
+    note(f"harness: {error.n_kept} of {error.n_trials} trials have ended and are kept")
+    _how_to_go_on(config, error.folder)
+
+
+def _how_to_go_on(config: Path, folder: Path | str) -> None:
+    from shlex import join
+
+    note("  go on with: " + join(["harness", "run", str(config), "--resume", str(folder)]))
+
+
+def print_losses(run: Run, config: Path) -> bool:
     """Whether a run lost too many live trials for a conclusion; if so, say which and why."""
     losses = _losses(run)
     comparison = run.comparison
@@ -52,6 +74,8 @@ def print_losses(run: Run) -> bool:
     every = [record for records in losses.values() for record in records]
     note("\n".join(_kinds(every)))
     _hint(max(_by_kind(every).items(), key=lambda item: len(item[1]))[0])
+    note("harness: only what was lost is asked for again when you")
+    _how_to_go_on(config, run.path)
     return True
 
 
@@ -93,7 +117,7 @@ def _message(record: Record) -> str:
 
 def _hint(kind: str) -> None:
     what = _CHECK.get(kind, "see error_message in trials.parquet")
-    note(f"  hint: {what}; then run the same command again")
+    note(f"  hint: {what}")
 
 
 def _cut(text: str) -> str:

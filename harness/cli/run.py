@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.finished import print_finished
-from harness.errors import ExitCode, ServiceDownError
+from harness.errors import ExitCode, ServiceDownError, StoppedRunError
 
 
 def run(  # noqa: PLR0917  flags, not positions
@@ -41,12 +41,18 @@ def run(  # noqa: PLR0917  flags, not positions
         Path | None,
         typer.Option("--out", metavar="DIR", help="Instead of reports/NAME in this folder."),
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run that was stopped: its folder or id."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as one JSON object.")
     ] = False,
 ) -> int:
     """Run and compare an experiment's variants; write a run folder."""
-    from harness.cli.incomplete import print_given_up, print_losses
+    from harness.cli.incomplete import print_given_up, print_losses, print_stopped
     from harness.cli.progress import ProgressLines
     from harness.experiment.prepare import Options
     from harness.experiment.run import run_experiment
@@ -59,6 +65,7 @@ def run(  # noqa: PLR0917  flags, not positions
         seed=seed,
         concurrency=concurrency,
         out=out,
+        resume=resume,
         command=("harness", *sys.argv[1:]),
     )
     try:
@@ -69,5 +76,8 @@ def run(  # noqa: PLR0917  flags, not positions
     except ServiceDownError as error:
         print_given_up(error)
         return ExitCode.INCOMPLETE
+    except StoppedRunError as error:
+        print_stopped(error, config)
+        return ExitCode.INCOMPLETE
     print_finished(run, as_json=as_json)
-    return ExitCode.INCOMPLETE if print_losses(run) else ExitCode.OK
+    return ExitCode.INCOMPLETE if print_losses(run, config) else ExitCode.OK

@@ -23,7 +23,7 @@ FORMAT = "harness.evalset-lock/1"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Ids of examples, against the lock."""
+    """Ids of examples that differ from what was kept of them."""
 
     changed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -31,6 +31,15 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.changed or self.added or self.removed)
+
+    @classmethod
+    def between(cls, then: Mapping[str, str], now: Mapping[str, str]) -> Changes:
+        """What differs between two times' hashes by id."""
+        return cls(
+            changed=tuple(sorted(k for k in now.keys() & then.keys() if now[k] != then[k])),
+            added=tuple(sorted(now.keys() - then.keys())),
+            removed=tuple(sorted(then.keys() - now.keys())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +55,7 @@ class Lock:
 
     def changes_to(self, now: Mapping[str, str]) -> Changes:
         """What differs between the lock and the hashes that the examples have now."""
-        then = self.examples
-        return Changes(
-            changed=tuple(sorted(k for k in now.keys() & then.keys() if now[k] != then[k])),
-            added=tuple(sorted(now.keys() - then.keys())),
-            removed=tuple(sorted(then.keys() - now.keys())),
-        )
+        return Changes.between(self.examples, now)
 
 
 def example_hashes(examples: tuple[Example, ...]) -> dict[str, str]:

@@ -37,7 +37,7 @@ _WORD = re.compile(r"\w{1,6}|[^\w\s]")
 
 def identity() -> str:
     """What counts: `tiktoken 0.14.0 o200k_base`, or `words and marks`."""
-    if _encoding() is None:
+    if _folder() is None:
         return "words and marks"
     from importlib.metadata import version
 
@@ -94,13 +94,19 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 @cache
 def _encoding() -> tiktoken.Encoding | None:
     """The encoding, read from a file; None where there is no such file. Nothing is fetched."""
-    folder = next((folder for folder in _folders() if _is_vocabulary(folder / _FILE)), None)
+    folder = _folder()
     if folder is None:
         return None
     import tiktoken
 
     os.environ[_CACHE] = str(folder)
     return tiktoken.get_encoding(ENCODING)
+
+
+@cache
+def _folder() -> Path | None:
+    """The folder that holds the vocabulary; None if there is none."""
+    return next((folder for folder in _folders() if _is_vocabulary(folder / _FILE)), None)
 
 
 def _folders() -> Iterator[Path]:

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 from typing import Any, TypeVar
 
-from harness.core.record import Record
 from harness.core.trial import Trial
 from harness.errors import HarnessError
 
@@ -32,21 +31,20 @@ class MonotonicTimer:
 
 async def run_trials(
     trials: Iterable[Trial],
-    answer: Callable[[Trial, bool], Awaitable[Record]],
-    keep: Callable[[Record], None],
+    answer: Callable[[Trial, bool], Awaitable[None]],
     concurrency: int,
 ) -> None:
     """Run every trial, in order, `concurrency` at a time.
 
     Args:
         trials: the schedule; it is taken from as places come free.
-        answer: runs one trial; the flag says whether it is `cold`, the first of its variant in
-            its place.
-        keep: takes each record as soon as it is there.
+        answer: runs one trial and keeps what it left; the flag says whether it is `cold`, the first
+            of its variant in its place.
         concurrency: how many trials are in flight.
 
     Raises:
-        HarnessError: if a trial raises one: the run is given up, the other trials are cancelled.
+        HarnessError, OSError: if a trial raises one: the run is given up, the other trials are
+            cancelled.
         BaseExceptionGroup: if a trial raises anything else, which only a bug does.
     """
     waiting = iter(trials)
@@ -56,20 +54,20 @@ async def run_trials(
         for trial in waiting:
             cold = trial.variant not in seen
             seen.add(trial.variant)
-            keep(await answer(trial, cold))
+            await answer(trial, cold)
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
                 group.create_task(work())
-    except* HarnessError as raised:
+    except* (HarnessError, OSError) as raised:
         given_up = raised
     else:
         return
     raise _first(given_up) from None
 
 
-def _first(group: BaseExceptionGroup[HarnessError]) -> BaseException:
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
     """The first of the errors in a group, however deep it lies."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -42,7 +42,8 @@ async def opened_parts(
     )
     if problems:
         raise InputError(dict.fromkeys(problems))
-    count_tokens("")  # reads the vocabulary
+    if any(inner.retrieval for variant in variants for inner in variant.variants()):
+        count_tokens("")  # reads the vocabulary
     return Parts(
         providers=used.providers,
         retrievers=used.retrievers,

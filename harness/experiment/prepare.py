@@ -46,7 +46,8 @@ class Options:
     """What a user changes about one run without editing its config; None keeps the config's.
 
     `limit` takes the first so many examples by id, which makes the run partial. `variants` keeps
-    these only. `out` stands for `reports/<name>`. `command` is kept in the manifest.
+    these only. `out` stands for `reports/<name>`. `resume` names a stopped run to go on with.
+    `command` is kept in the manifest.
     """
 
     limit: int | None = None
@@ -55,6 +56,7 @@ class Options:
     seed: int | None = None
     concurrency: int | None = None
     out: Path | None = None
+    resume: str | None = None
     command: tuple[str, ...] = ()
 
 

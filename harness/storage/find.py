@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import InputError, Problem
-from harness.storage.run_folder import LATEST, MANIFEST
+from harness.storage.journal import JOURNAL
+from harness.storage.run_folder import LATEST, MANIFEST, not_finished
 
 REPORTS = Path("reports")
 BASELINES = "baselines"
@@ -51,6 +52,26 @@ def find_baseline(argument: str, reports: Path = REPORTS) -> Path:
     raise InputError(Problem("", what, hint))
 
 
+def find_stopped(argument: str, reports: Path = REPORTS) -> Path:
+    """The folder of a run that can be gone on with: given by its path or its id.
+
+    Raises:
+        InputError: if there is none, naming those that there are.
+    """
+    for candidate in _candidates(argument, reports):
+        try:
+            if (candidate / JOURNAL).is_file():
+                return _from_here(candidate.resolve())
+        except OSError:  # too long a name, a loop of links
+            continue
+    stopped = sorted((path.parent for path in reports.glob(f"*/*/{JOURNAL}")), reverse=True)
+    what = f"no run {argument[:200]!r} that was stopped before its end"
+    hint = f"there is none in {reports}/: a run that ended well has nothing to be resumed"
+    if stopped:
+        hint = f"there are {', '.join(str(folder) for folder in stopped[:3])}"
+    raise InputError(Problem("--resume", what, hint))
+
+
 def known_runs(reports: Path = REPORTS) -> list[str]:
     """What `find_run` understands here: names, baselines and run ids, newest first."""
     names = [path.name for path in _folders(reports) if (path / LATEST).exists()]
@@ -85,8 +106,7 @@ def _run_folder(path: Path) -> Path | None:
     if (path / MANIFEST).is_file():
         return _from_here(path.resolve())
     if any(path.glob("*.parquet")) or _looks_like_run_id(path.name):
-        hint = "its run was stopped before the end; run it again, and delete this folder"
-        raise InputError(Problem(str(path), f"not a finished run: it has no {MANIFEST}", hint))
+        raise InputError(not_finished(path))
     return None
 
 

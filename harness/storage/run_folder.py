@@ -22,6 +22,7 @@ from harness.errors import InputError, Problem
 from harness.files import sha256, sync, write_atomically
 from harness.storage import scores, tables
 from harness.storage.files import write_json
+from harness.storage.journal import JOURNAL
 from harness.storage.text import json_text
 
 FORMAT = "harness.run/1"
@@ -44,8 +45,8 @@ _T = TypeVar("_T")
 def new_run_folder(root: Path, started: str) -> Iterator[Path]:
     """A new folder in `root` for a run that began at `started` (ISO 8601, UTC); its name is the id.
 
-    Ids sort by time and no two runs share one. On an exception the folder is removed again:
-    nothing in it could be resumed.
+    Ids sort by time and no two runs share one. On an exception the folder is removed again, unless
+    it holds a journal by which the run could be resumed.
     """
     stamp = "".join(char for char in started[:19] if char not in "-:") + "Z"
     root.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,8 @@ def new_run_folder(root: Path, started: str) -> Iterator[Path]:
     try:
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / JOURNAL).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -72,6 +74,8 @@ def write_run(
     any time, so their hashes are not kept. `latest` moves to a whole run of one experiment, not to
     a partial one or to a comparison of runs.
     """
+    for stale in (MANIFEST, VERDICT):  # of a run that has been resumed
+        (folder / stale).unlink(missing_ok=True)
     tables.write_trials(folder / TRIALS, run.run_id, run.records)
     scores.write_scores(folder / SCORES, run.scores)
     tables.write_examples(folder / EXAMPLES, run.examples)
@@ -112,8 +116,7 @@ def load_manifest(folder: Path) -> dict[str, JsonValue]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        hint = "its run was stopped before the end; run it again, and delete this folder"
-        raise InputError(Problem(str(folder), f"not a finished run: it has no {MANIFEST}", hint))
+        raise InputError(not_finished(folder))
     manifest, is_sealed = _read(path, _manifest)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -123,6 +126,15 @@ def load_manifest(folder: Path) -> dict[str, JsonValue]:
         raise InputError(Problem(str(path), _CHANGED, _CHANGED_HINT))
     _check_files(folder, manifest)
     return manifest
+
+
+def not_finished(folder: Path) -> Problem:
+    """What is said of a folder without a manifest."""
+    hint = "its run was stopped before the end; run it again, and delete this folder"
+    if (folder / JOURNAL).is_file():
+        hint = "its run was stopped before the end; go on with: harness run CONFIG --resume"
+        hint += f" {folder}"
+    return Problem(str(folder), f"not a finished run: it has no {MANIFEST}", hint)
 
 
 def load_run(folder: Path) -> RunData:

@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 
 from harness.core.score import (
     Aggregate,
+    FloatArray,
     IntArray,
     Metric,
     MetricScores,
     ScoreTable,
     Unscored,
 )
+from harness.storage import columns
 from harness.storage.text import json_text, utf8
 
 _META = b"harness.scores"
@@ -57,8 +59,8 @@ def write_scores(path: Path, table: ScoreTable, *, texts: bool = True) -> None:
     axes = _axis_columns(table)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for scores in table.metrics:
-            columns = {**axes, **_metric_columns(scores)}
-            arrays = [columns[name] for name in schema.names]
+            named = {**axes, **_metric_columns(scores)}
+            arrays = [named[name] for name in schema.names]
             rows = pa.Table.from_arrays(arrays, schema=schema)
             writer.write_table(rows, row_group_size=max(1, len(rows)))
 
@@ -104,7 +106,7 @@ def _axis_columns(table: ScoreTable) -> dict[str, Any]:
     return {
         "variant": _names(variant, table.variants),
         "example_id": _names(example, table.example_ids),
-        "repeat": pa.array(repeat),
+        "repeat": columns.numbers(repeat),
     }
 
 
@@ -116,14 +118,19 @@ def _metric_columns(scores: MetricScores) -> dict[str, Any]:
     predicted = unclassed if scores.predicted is None else scores.predicted.ravel()
     return {
         "metric": _names(np.zeros(n_rows, dtype=np.int32), (scores.metric.id,)),
-        "value": pa.array(scores.value.ravel(), from_pandas=True),
-        "weight": pa.array(scores.weight.ravel(), from_pandas=True),
+        "value": _known(scores.value),
+        "weight": _known(scores.weight),
         "unscored_reason": _names(reason - 1, tuple(why.reason for why in scores.reasons)),
-        "applicable": pa.array(scores.applicable.ravel()),
+        "applicable": columns.flags(scores.applicable.ravel()),
         "expected": _names(expected, scores.labels),
         "predicted": _names(predicted, scores.labels),
         "explanation": _explanations(scores),
     }
+
+
+def _known(values: FloatArray) -> Any:
+    """A column of numbers; NaN is null."""
+    return columns.numbers(values.ravel(), ~np.isnan(values.ravel()))
 
 
 def _without_texts(table: ScoreTable) -> ScoreTable:
@@ -148,14 +155,15 @@ def _explanations(scores: MetricScores) -> Any:
     _, n_examples, n_repeats = scores.value.shape
     for (variant, example, repeat), text in scores.explanation.items():
         texts[(variant * n_examples + example) * n_repeats + repeat] = utf8(text)
-    return pa.array(texts, pa.string())
+    return columns.texts(texts)
 
 
 def _names(codes: IntArray, names: tuple[str, ...]) -> Any:
     """`names[code]` for each code, null for -1, held as codes."""
     codes = codes.astype(np.int32)
     return pa.DictionaryArray.from_arrays(
-        pa.array(codes, mask=codes < 0), pa.array([utf8(name) for name in names], pa.string())
+        columns.numbers(codes, codes >= 0),
+        columns.texts([utf8(name) for name in names]),
     )
 
 
@@ -167,13 +175,13 @@ def _metric_scores(
     labels = tuple(facts["labels"])
     classes = facts["has_classes"]
 
-    def numbers(name: str) -> Any:
+    def numbers_of(name: str) -> Any:
         return rows.column(name).to_numpy(zero_copy_only=False).astype(np.float64).reshape(shape)
 
     return MetricScores(
         metric=Metric(**{**nature, "aggregate": Aggregate(nature["aggregate"])}),
-        value=numbers("value"),
-        weight=numbers("weight"),
+        value=numbers_of("value"),
+        weight=numbers_of("weight"),
         reason=_reason_codes(facts["reasons"], rows).reshape(shape),
         reasons=tuple(Unscored(text, applicable) for text, applicable in facts["reasons"]),
         explanation=_explanation_map(rows, shape),
@@ -198,7 +206,7 @@ def _codes(rows: Any, column: str, names: tuple[str, ...]) -> IntArray:
     """Each row's index into `names`, -1 for null."""
     found = pc.index_in(
         rows.column(column).cast(pa.string()),
-        value_set=pa.array(names, pa.string()),
+        value_set=columns.texts(names),
         skip_nulls=True,
     )
     codes: IntArray = pc.fill_null(found, -1).to_numpy().astype(np.int32)

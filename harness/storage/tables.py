@@ -18,6 +18,7 @@ from harness.core.example import Example
 from harness.core.record import Answer, AnswerPath, Failure, Outcome, Record, Status, Usage
 from harness.core.values import JsonValue, ToolCall
 from harness.storage import traces
+from harness.storage.columns import column
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
 ROWS_AT_ONCE = 4_000
@@ -78,6 +79,7 @@ _TOKENS = (
     "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "cache_write_tokens",
     "reasoning_tokens",
 )  # fmt: skip
+TRIAL_COLUMNS = tuple(_TRIALS.names)
 PRIVATE_TRIAL_COLUMNS = frozenset(
     {
         "error_kind",
@@ -100,13 +102,13 @@ def write_trials(
     path: Path, run_id: str, records: Sequence[Record], without: frozenset[str] = frozenset()
 ) -> None:
     """Write a row per record; the columns named in `without` are null throughout."""
-    rows = (_trial_row(run_id, record) for record in records)
+    rows = (_in_order(trial_values(run_id, record)) for record in records)
     _write(path, _TRIALS, rows, without)
 
 
 def read_trials(path: Path) -> tuple[Record, ...]:
     """The records of `trials.parquet`. An output that a baseline left out is None."""
-    return tuple(_record(row) for row in _rows(path, _TRIALS))
+    return tuple(record_of(row) for row in _rows(path, _TRIALS))
 
 
 def write_examples(
@@ -130,8 +132,8 @@ def _write(
             arrays = [
                 pa.nulls(len(batch), field.type)
                 if field.name in without
-                else pa.array(column, field.type)
-                for field, column in zip(schema, columns, strict=True)
+                else column(values, field.type)
+                for field, values in zip(schema, columns, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
@@ -149,12 +151,12 @@ def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
                 yield dict(zip(schema.names, row, strict=True))
 
 
-def _trial_row(run_id: str, record: Record) -> tuple[Any, ...]:
-    """The row's values in the schema's order; None for what is not known of the trial."""
+def trial_values(run_id: str, record: Record) -> dict[str, Any]:
+    """A trial's values by column; columns that are not known of it may be absent."""
     answer = record.outcome if isinstance(record.outcome, Answer) else None
     failure = record.outcome if isinstance(record.outcome, Failure) else None
     text, json_ = _output(answer.output) if answer else (None, None)
-    values: dict[str, Any] = {
+    return {
         "run_id": utf8(run_id),
         "variant": utf8(record.variant),
         "example_id": utf8(record.example_id),
@@ -177,10 +179,15 @@ def _trial_row(run_id: str, record: Record) -> tuple[Any, ...]:
         "metadata": json_text(record.metadata) if record.metadata else None,
         **(traces.columns_of(record.trace) if record.trace else {}),
     }
+
+
+def _in_order(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A row's values in the schema's order; None for what is not known of the trial."""
     return tuple(map(values.get, _TRIALS.names))
 
 
-def _record(row: Mapping[str, Any]) -> Record:
+def record_of(row: Mapping[str, Any]) -> Record:
+    """The record that `trial_values` was made of; `row` has every column, None where not known."""
     return Record(
         variant=row["variant"],
         example_id=row["example_id"],
