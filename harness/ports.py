@@ -235,8 +235,8 @@ class Timer(Protocol):
 class Paced(Generic[T]):
     """What a call gave at last, and what it took beside its successful attempt.
 
-    `latency_s` is the successful attempt's. `queue_s` was waited for a place, `retry_wait_s` went
-    to failed attempts and the pauses after them.
+    `latency_s` is the successful attempt's. `queue_s` was waited for a place, a connection or our
+    own event loop, `retry_wait_s` went to failed attempts and the pauses after them.
     """
 
     value: T
@@ -249,12 +249,18 @@ class Paced(Generic[T]):
 class Pacer(Protocol):
     """Limits how many calls a service has at once, and repeats those that may yet succeed."""
 
-    async def run(self, route: str, attempt: Callable[[], Awaitable[T]]) -> Paced[T]:
+    async def run(
+        self,
+        route: str,
+        attempt: Callable[[], Awaitable[T]],
+        own_s: Callable[[T], float] | None = None,
+    ) -> Paced[T]:
         """Make `attempt` until it succeeds or there is no point in another one.
 
         Args:
             route: the service, such as `http/llama @ 127.0.0.1:8000`; limits hold per route.
             attempt: one attempt, which raises ServiceError.
+            own_s: what the service itself took, by what an attempt gave; by default all of it.
 
         Raises:
             GaveUpError: with the last attempt's error and what all of them took.

@@ -82,6 +82,8 @@ class Completion:
     `latency_s` is from the first byte out to the last byte in; `ttft_s` to the first token, where
     the answer was streamed. `served_model` is the model's id as the server tells it. `confidence`
     is the mean probability of the answer's tokens where log-probabilities were asked for.
+    `connect_s`, before all this, is what a connection took; None where the client does not tell:
+    then `latency_s` holds that, and the lag of our own event loop.
     """
 
     text: str
@@ -92,6 +94,7 @@ class Completion:
     ttft_s: float | None = None
     served_model: str | None = None
     confidence: float | None = None
+    connect_s: float | None = None
 
 
 ErrorKind: TypeAlias = Literal[

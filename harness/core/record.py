@@ -118,7 +118,8 @@ class Trace:
     nothing was retried. `validation` is `passed`, `failed` or None if nothing was to be validated;
     `rejections` are the reasons of every rejected output, in order. `fallback_used` names the
     variant (or `human`) that answered instead, `routed_to` the one that a route chose. `block`
-    is the trial's place in the schedule.
+    is the trial's place in the schedule; `began_s` when it began, in seconds on the run's clock,
+    which goes on where it stood when a run is resumed.
     """
 
     steps: tuple[Step, ...] = ()
@@ -134,6 +135,7 @@ class Trace:
     routed_to: str | None = None
     served_model: str | None = None
     block: int | None = None
+    began_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from harness.core.chat import SYSTEM_ERRORS, GaveUpError, ServiceError
 from harness.errors import ServiceDownError
+from harness.execution.places import Places
 from harness.ports import Paced, Timer
 
 T = TypeVar("T")
@@ -18,12 +18,13 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LONGEST_ASKED_PAUSE_S = 120.0
 """What a server may ask for at most; if it asks for more, there is no further attempt."""
+_REFUSALS = frozenset({"rate_limited", "overloaded"})
 FIRST_CALLS = 10
 """A service of which so many calls, and no fewer than are made at once, all fail is down."""
 
 
 class ServicePacer:
-    """A `harness.ports.Pacer`: at most `concurrency` calls in flight per route.
+    """A `harness.ports.Pacer`: at most `concurrency` calls in flight per route (see `Places`).
 
     A call is attempted up to `attempts` times, if the kind of its failure allows. The pause before
     the n-th repetition is drawn from 0 to `FIRST_PAUSE_S` x 2^n ("full jitter": Brooker,
@@ -36,34 +37,54 @@ class ServicePacer:
         self._attempts = attempts
         self._timer = timer
         self._generator = np.random.default_rng(seed)
-        self._places: dict[str, asyncio.Semaphore] = {}
+        self._places: dict[str, Places] = {}
         self._n_lost: dict[str, int] = {}
         self._answered: set[str] = set()
 
-    async def run(self, route: str, attempt: Callable[[], Awaitable[T]]) -> Paced[T]:
+    @property
+    def lowered(self) -> dict[str, int]:
+        """How few calls at once the services took that refused many, by route."""
+        found = ((route, places.least) for route, places in self._places.items())
+        return {route: least for route, least in found if least < self._concurrency}
+
+    async def run(
+        self,
+        route: str,
+        attempt: Callable[[], Awaitable[T]],
+        own_s: Callable[[T], float] | None = None,
+    ) -> Paced[T]:
         """Make `attempt` until it succeeds or there is no point in another one.
 
         Raises:
             GaveUpError: with the last attempt's error and what all of them took.
             ServiceDownError: if the route has answered none of its first calls.
         """
-        places = self._places.setdefault(route, asyncio.Semaphore(self._concurrency))
+        places = self._places.get(route)
+        if places is None:
+            places = self._places[route] = Places(self._concurrency)
         now_s = self._timer.now_s
         queue_s = retry_wait_s = 0.0
         made = 0
         while True:
             asked = now_s()
-            async with places:
-                began = now_s()
-                queue_s += began - asked
-                made += 1
-                try:
-                    value = await attempt()
-                except ServiceError as error:
-                    failed = error
-                else:
-                    self._answered.add(route)
-                    return Paced(value, now_s() - began, made, queue_s, retry_wait_s)
+            await places.take()
+            began = now_s()
+            queue_s += began - asked
+            made += 1
+            refused = False
+            try:
+                value = await attempt()
+            except ServiceError as error:
+                failed = error
+                refused = error.kind in _REFUSALS
+            else:
+                self._answered.add(route)
+                took_s = now_s() - began
+                latency_s = took_s if own_s is None else min(took_s, own_s(value))
+                queue_s += took_s - latency_s
+                return Paced(value, latency_s, made, queue_s, retry_wait_s)
+            finally:
+                places.give_back(refused=refused)
             retry_wait_s += now_s() - began
             pause_s = self._pause_s(failed, made)
             if pause_s is None:

@@ -32,15 +32,15 @@ class MonotonicTimer:
 async def run_trials(
     trials: Iterable[Trial],
     answer: Callable[[Trial, bool], Awaitable[None]],
-    concurrency: int,
+    allowed: Callable[[], int],
 ) -> None:
-    """Run every trial, in order, `concurrency` at a time.
+    """Run every trial, in order, as many at a time as are allowed.
 
     Args:
         trials: the schedule; it is taken from as places come free.
         answer: runs one trial and keeps what it left; the flag says whether it is `cold`, the first
             of its variant in its place.
-        concurrency: how many trials are in flight.
+        allowed: how many trials may be in flight; it may become fewer.
 
     Raises:
         HarnessError, OSError: if a trial raises one: the run is given up, the other trials are
@@ -49,17 +49,17 @@ async def run_trials(
     """
     waiting = iter(trials)
 
-    async def work() -> None:
+    async def work(place: int) -> None:
         seen: set[str] = set()
-        for trial in waiting:
+        while place < allowed() and (trial := next(waiting, None)) is not None:
             cold = trial.variant not in seen
             seen.add(trial.variant)
             await answer(trial, cold)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(work())
+            for place in range(allowed()):
+                group.create_task(work(place))
     except* (HarnessError, OSError) as raised:
         given_up = raised
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.core.comparison import Comparison
 from harness.core.run import RunData
 from harness.core.verdict import Verdict
-from harness.storage import find, run_folder
+from harness.storage import find, run_folder, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class Run:
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row per trial."""
-        return _frame(self.path / run_folder.TRIALS)
+        return _frame(self.path / tables.TRIALS)
 
     @cached_property
     def scores(self) -> pd.DataFrame:

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.core.prices import PriceBook
 from harness.core.record import Record, Step
 from harness.execution.hours import shared_hours_cost
 
 
-@dataclass(frozen=True, slots=True)
-class Clocked:
-    """A record and when its trial began, in seconds on the run's clock."""
-
-    began_s: float
-    record: Record
-
-
-def with_hours(clocked: Sequence[Clocked], prices: PriceBook) -> list[Record]:
+def with_hours(records: Sequence[Record], prices: PriceBook) -> list[Record]:
     """The records, with the calls of models that are paid by the hour priced.
 
     A machine is a model at an address. Its busy time is shared, at every instant, by the calls in
@@ -26,18 +18,18 @@ def with_hours(clocked: Sequence[Clocked], prices: PriceBook) -> list[Record]:
     failed for good kept the machine busy is not known, nor is its cost then.
     """
     calls: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for which, item in enumerate(clocked):
-        for number, step in enumerate(_steps(item.record)):
+    for which, record in enumerate(records):
+        for number, step in enumerate(_steps(record)):
             model = _answered_by(step)
             if model is not None and _usd_per_hour(model, prices) is not None:
                 machine = (model, str(step.detail.get("route")))
                 calls.setdefault(machine, []).append((which, number))
     costs: dict[tuple[int, int], float] = {}
     for (model, _), places in calls.items():
-        intervals = [_interval(clocked[which], number) for which, number in places]
+        intervals = [_interval(records[which], number) for which, number in places]
         shares = shared_hours_cost(intervals, _usd_per_hour(model, prices) or 0.0)
         costs |= dict(zip(places, shares, strict=True))
-    return [_priced(item.record, which, costs) for which, item in enumerate(clocked)]
+    return [_priced(record, which, costs) for which, record in enumerate(records)]
 
 
 def _steps(record: Record) -> tuple[Step, ...]:
@@ -55,10 +47,10 @@ def _usd_per_hour(model: str, prices: PriceBook) -> float | None:
     return None if price is None else price.usd_per_hour
 
 
-def _interval(item: Clocked, number: int) -> tuple[float, float]:
+def _interval(record: Record, number: int) -> tuple[float, float]:
     """When the successful attempt of a step was under way."""
-    step = _steps(item.record)[number]
-    began_s = item.began_s + step.start_s + step.queue_s + step.retry_wait_s
+    step, trial_s = _steps(record)[number], record.trace.began_s if record.trace else None
+    began_s = (trial_s or 0.0) + step.start_s + step.queue_s + step.retry_wait_s
     return began_s, began_s + step.latency_s
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from harness.config.variant import RecordedVariant
 from harness.core.values import JsonValue, fingerprint
@@ -22,10 +25,15 @@ _PACKAGES = ("harness", "numpy", "scipy", "pyarrow", "pydantic")
 
 
 def manifest_of(
-    ready: Prepared, options: Options, run_id: str, started: str
+    ready: Prepared,
+    options: Options,
+    run_id: str,
+    started: str,
+    how: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, JsonValue]:
-    """The manifest of a run that starts; its end and its files' hashes follow.
+    """The manifest of a run; its end and its files' hashes follow.
 
+    `how` says how live trials went: what befell them (`events`), and facts of the `execution`.
     Its keys are described in docs/reference/files.md.
     """
     experiment = ready.experiment
@@ -43,7 +51,7 @@ def manifest_of(
         "variants": _variants(ready),
         "factors": list(experiment.factors),
         "confounded": confounded_facts(ready.setup),
-        **(_live(ready) if experiment.live else {}),
+        **(_live(ready, how) if experiment.live else {}),
         "repeats": experiment.repeats,
         "scorers": scorers,
         "scorers_sha256": fingerprint({facts["id"]: facts["sha256"] for facts in scorers}),
@@ -103,7 +111,7 @@ def _evalset(ready: Prepared) -> dict[str, JsonValue]:
     }
 
 
-def _live(ready: Prepared) -> dict[str, JsonValue]:
+def _live(ready: Prepared, how: Mapping[str, Any]) -> dict[str, JsonValue]:
     """What only live runs pin: the schedule, the limits, the prices and how tokens are counted."""
     from harness.corpus import tokens
 
@@ -111,7 +119,12 @@ def _live(ready: Prepared) -> dict[str, JsonValue]:
     choices = model_choices(experiment.live)
     used = {model: price_of(prices, choice) for model, choice in choices.items()}
     return {
-        "execution": {**asdict(experiment.execution), "schedule_seed": experiment.analysis.seed},
+        "execution": {
+            **asdict(experiment.execution),
+            "schedule_seed": experiment.analysis.seed,
+            **how.get("execution", {}),
+        },
+        "events": how.get("events", []),
         "prices": {
             "date": prices.date,
             "origin": prices.origin,

@@ -8,14 +8,14 @@ from typing import Any
 
 from harness.config.lock import Changes, example_hashes
 from harness.config.suggest import listed
-from harness.core.record import Status
+from harness.core.record import Record, Status
 from harness.core.values import JsonValue, fingerprint
 from harness.errors import InputError, Problem
 from harness.experiment.components import model_choices
-from harness.experiment.live import Key
+from harness.experiment.ended import Key
 from harness.experiment.prepare import Options, Prepared
 from harness.experiment.pricing import price_of
-from harness.storage.journal import Entry, Journal
+from harness.storage.journal import Journal
 
 _CHOSEN = ("limit", "variants", "repeats", "seed")
 """The options that a run keeps to its end."""
@@ -132,18 +132,14 @@ def _changed_variant(
         yield f"the variant {key} has changed" + (f" in {listed(named)}" if named else "")
 
 
-def finished(journal: Journal) -> dict[Key, Entry]:
-    """The trials that need not be run again: of each the last entry, if a service gave one.
+def finished(journal: Journal) -> dict[Key, Record]:
+    """The records of the trials that need not be run again.
 
     What was lost to the infrastructure is asked for once more.
     """
-    last = {_key(entry): entry for entry in journal.entries}
+    last = {(one.variant, one.example_id, one.repeat): one for one in journal.records}
     lost = Status.INFRASTRUCTURE_FAILURE
-    return {key: entry for key, entry in last.items() if entry.record.status is not lost}
-
-
-def _key(entry: Entry) -> Key:
-    return entry.record.variant, entry.record.example_id, entry.record.repeat
+    return {key: record for key, record in last.items() if record.status is not lost}
 
 
 def _plain(value: Any) -> JsonValue:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.comparison.compare import compare
-from harness.core.record import Record, Status
+from harness.core.record import Status
 from harness.core.run import RunData
+from harness.core.values import JsonValue
 from harness.errors import ServiceDownError, StoppedRunError
 from harness.experiment.clock import SystemClock
+from harness.experiment.ended import Progress
 from harness.experiment.frames import Run
-from harness.experiment.live import LiveRun, Progress, answer_all
+from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, Prepared, in_run_order, prepare
 from harness.experiment.renderings import renderings
@@ -54,7 +56,9 @@ def run_experiment(
     root = options.out or Path("reports") / ready.experiment.name
     with new_run_folder(root, started) as folder:
         if not ready.experiment.live:
-            return _finished(ready, options, clock, folder, {"started": started}, ready.records)
+            return _finished(
+                ready, clock, folder, manifest_of(ready, options, folder.name, started)
+            )
         with create(folder, header_of(ready, options, started)) as journal:
             return _live(ready, options, clock, journal, progress)
 
@@ -73,7 +77,22 @@ def _live(
     ready: Prepared, options: Options, clock: Clock, journal: Journal, progress: Progress | None
 ) -> Run:
     """Run what is left of the live trials; the journal goes when none was lost."""
-    experiment, folder = ready.experiment, journal.path.parent
+    answered = _answered(ready, journal, progress)
+    header = journal.header
+    options = replace(options, command=tuple(header["command"]))
+    how = {"execution": answered.facts, "events": list(journal.events)}
+    manifest = manifest_of(ready, options, journal.run_id, header["started"], how)
+    found = _finished(ready, clock, journal.path.parent, manifest, answered)
+    if any(record.status is Status.INFRASTRUCTURE_FAILURE for record in answered.records):
+        journal.rest()
+    else:
+        journal.remove()
+    return found
+
+
+def _answered(ready: Prepared, journal: Journal, progress: Progress | None) -> Answered:
+    """What all live trials left; without any that ended, no journal is left on an error."""
+    experiment = ready.experiment
     run = LiveRun(
         variants=experiment.live,
         evalset=ready.evalset,
@@ -85,40 +104,31 @@ def _live(
     )
     done = finished(journal)
     try:
-        answered = answer_all(run, journal, done, progress)
-    except (KeyboardInterrupt, ServiceDownError, OSError) as error:
-        n_kept = len(done) + journal.n_added
+        return answer_all(run, journal, done, progress)
+    except BaseException as error:
+        n_kept = len(done) + journal.n_kept
         if not n_kept:
             journal.remove()
-            raise
-        raise StoppedRunError(str(folder), n_kept, run.n_trials) from error
-    except BaseException:
-        if not journal.entries and not journal.n_added:
-            journal.remove()
+        elif isinstance(error, KeyboardInterrupt | ServiceDownError | OSError):
+            raise StoppedRunError(str(journal.path.parent), n_kept, run.n_trials) from error
         raise
-    begun = {"started": journal.header["started"], "command": journal.header["command"]}
-    facts = {**begun, "events": journal.events}
-    run_ = _finished(ready, options, clock, folder, facts, [*ready.records, *answered])
-    if not any(record.status is Status.INFRASTRUCTURE_FAILURE for record in answered):
-        journal.remove()
-    return run_
 
 
 def _finished(
     ready: Prepared,
-    options: Options,
     clock: Clock,
     folder: Path,
-    facts: Mapping[str, Any],
-    found: Iterable[Record],
+    manifest: dict[str, JsonValue],
+    answered: Answered | None = None,
 ) -> Run:
     """Score and compare all records, and write the run's folder."""
     experiment, evalset = ready.experiment, ready.evalset
+    answered = answered or Answered([])
     ids = tuple(variant.id for variant in ready.variants)
-    records = in_run_order(evalset, ids, found)
-    manifest = {**manifest_of(ready, options, folder.name, facts["started"]), **facts}
+    records = in_run_order(evalset, ids, [*ready.records, *answered.records])
     scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
-    comparison = compare(subject_of(manifest, evalset.examples, records, scores, ready.warnings))
+    warnings = (*ready.warnings, *answered.warnings)
+    comparison = compare(subject_of(manifest, evalset.examples, records, scores, warnings))
     manifest["finished"] = clock.now_iso()
     data = RunData(manifest, evalset.examples, records, scores, comparison)
     write_run(folder, data, renderings(data))

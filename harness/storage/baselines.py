@@ -15,7 +15,6 @@ from harness.storage.run_folder import (
     COMPARISON,
     EXAMPLES,
     SCORES,
-    TRIALS,
     finish,
     load_run,
 )
@@ -48,7 +47,9 @@ def save_baseline(
     fresh = target.with_name(f".{name}.{secrets.token_hex(4)}")
     fresh.mkdir()
     try:
-        tables.write_trials(fresh / TRIALS, run.run_id, run.records, tables.PRIVATE_TRIAL_COLUMNS)
+        tables.write_trials(
+            fresh / tables.TRIALS, run.run_id, run.records, tables.PRIVATE_TRIAL_COLUMNS
+        )
         tables.write_examples(fresh / EXAMPLES, run.examples, tables.PRIVATE_EXAMPLE_COLUMNS)
         scores.write_scores(fresh / SCORES, run.scores, texts=False)
         write_json(fresh / COMPARISON, _without_texts(run.comparison).model_dump(mode="json"))

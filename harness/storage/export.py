@@ -13,8 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from harness.core.comparison import PairEstimate
-from harness.storage.run_folder import EXAMPLES, SCORES, TRIALS, load_comparison
-from harness.storage.tables import ROWS_AT_ONCE
+from harness.storage.run_folder import EXAMPLES, SCORES, load_comparison
+from harness.storage.tables import ROWS_AT_ONCE, TRIALS
 from harness.storage.text import json_text
 
 _FORMULA = r"^[=+\-@\t\r\n]"

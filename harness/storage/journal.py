@@ -1,10 +1,10 @@
 """What a run has done so far, line by line, so that it can go on after any end.
 
 `journal.jsonl` in the run's folder. The first line is the header: what the run is of. Each further
-one is a trial that has ended (the columns of `trials.parquet` that are known of it, and `began_s`)
-or an event.
-A line is handed to the system in one piece as soon as its trial ends, so a killed process loses
-none; twice a second at most, what was written is made to survive a power failure too.
+one is a trial that has ended (the columns of `trials.parquet` that are known of it) or an event.
+Once a run is finished, its trials are in that table, and the journal, if any, says so. A line is
+handed to the system in one piece as soon as its trial ends, so a killed process loses none; twice
+a second at most, what was written is made to survive a power failure too.
 
 One process at a time writes a run: it holds a lock on the file, which the system lets go of when
 the process ends, however it ends.
@@ -21,38 +21,33 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from harness.core.record import Record
+from harness.core.record import Record, Status
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
+from harness.files import write_atomically
 from harness.storage import tables
 from harness.storage.text import json_text
 
 JOURNAL = "journal.jsonl"
 FORMAT = "harness.journal/1"
+_FINISHED = "finished"
 _SYNC_S = 0.5
 _NOTHING: Mapping[str, None] = dict.fromkeys(tables.TRIAL_COLUMNS)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A trial that has ended. `began_s` is on the run's clock, which goes on when a run does."""
-
-    record: Record
-    began_s: float
 
 
 @dataclass(slots=True)
 class Journal:
     """The open journal of a run.
 
-    `entries` are those that it held when it was opened; `events` are all that befell the run.
+    `records` are those that had ended when it was opened; `events` are all that befell the run;
+    `n_kept` counts the trials that were added and not lost.
     """
 
     path: Path
     header: Mapping[str, Any]
-    entries: tuple[Entry, ...] = ()
+    records: tuple[Record, ...] = ()
     events: list[dict[str, JsonValue]] = field(default_factory=list)
-    n_added: int = 0
+    n_kept: int = 0
     _descriptor: int = -1
     _synced_s: float = field(default_factory=monotonic)
 
@@ -61,17 +56,17 @@ class Journal:
         """The name of the run's folder."""
         return self.path.parent.name
 
-    def add(self, entry: Entry) -> None:
+    def add(self, record: Record) -> None:
         """Keep a trial.
 
         Raises:
             OSError: if the disk is full or the file cannot be written; the journal is whole still.
         """
-        values = tables.trial_values(self.run_id, entry.record)
+        values = tables.trial_values(self.run_id, record)
         known = {key: value for key, value in values.items() if value is not None}
         del known["run_id"]
-        self._write({**known, "began_s": round(entry.began_s, 6)})
-        self.n_added += 1
+        self._write(known)
+        self.n_kept += record.status is not Status.INFRASTRUCTURE_FAILURE
 
     def note(self, event: str, facts: Mapping[str, JsonValue]) -> None:
         """Keep something that befell the run: that it was interrupted, or gone on with.
@@ -89,6 +84,12 @@ class Journal:
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def rest(self) -> None:
+        """Keep the header and the events alone: the trials are in the run's table."""
+        lines = [self.header, *self.events, {"event": _FINISHED}]
+        self.close()
+        write_atomically(self.path, "".join(json_text(line) + "\n" for line in lines))
 
     def remove(self) -> None:
         """Close and delete it: the run is whole in its tables."""
@@ -164,13 +165,7 @@ def reopen(folder: Path) -> Journal:
             hint = "run the experiment anew, and delete this folder"
             raise InputError(Problem(str(path), what, hint))
         journal.header = header
-        entries = []
-        for number, line in enumerate(lines, 2):
-            if "event" in line:
-                journal.events.append(line)
-            else:
-                entries.append(_entry(path, number, line))
-        journal.entries = tuple(entries)
+        journal.records = tuple(_ended(path, lines, journal.events))
     except BaseException:
         os.close(descriptor)
         raise
@@ -188,11 +183,21 @@ def _lines(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def _entry(path: Path, number: int, line: Mapping[str, Any]) -> Entry:
-    try:
-        return Entry(tables.record_of({**_NOTHING, **line}), line["began_s"])
-    except (KeyError, TypeError, ValueError):
-        raise _damaged(path, number) from None
+def _ended(
+    path: Path, lines: Iterator[dict[str, Any]], events: list[dict[str, JsonValue]]
+) -> Iterator[Record]:
+    """The trials that have ended; the events go to `events`."""
+    for number, line in enumerate(lines, 2):
+        if line.get("event") == _FINISHED:
+            found = tables.read_trials(path.with_name(tables.TRIALS))
+            yield from (record for record in found if record.trace is not None)
+        elif "event" in line:
+            events.append(line)
+        else:
+            try:
+                yield tables.record_of({**_NOTHING, **line})
+            except (KeyError, TypeError, ValueError):
+                raise _damaged(path, number) from None
 
 
 def _damaged(path: Path, line: int) -> InputError:

@@ -29,10 +29,9 @@ FORMAT = "harness.run/1"
 MANIFEST = "manifest.json"
 COMPARISON = "comparison.json"
 VERDICT = "verdict.json"
-TRIALS = "trials.parquet"
 SCORES = "scores.parquet"
 EXAMPLES = "examples.parquet"
-DATA_FILES = (TRIALS, SCORES, EXAMPLES, COMPARISON)
+DATA_FILES = (tables.TRIALS, SCORES, EXAMPLES, COMPARISON)
 LATEST = "latest"
 
 _SEAL = "manifest_sha256"
@@ -76,7 +75,7 @@ def write_run(
     """
     for stale in (MANIFEST, VERDICT):  # of a run that has been resumed
         (folder / stale).unlink(missing_ok=True)
-    tables.write_trials(folder / TRIALS, run.run_id, run.records)
+    tables.write_trials(folder / tables.TRIALS, run.run_id, run.records)
     scores.write_scores(folder / SCORES, run.scores)
     tables.write_examples(folder / EXAMPLES, run.examples)
     write_json(folder / COMPARISON, run.comparison.model_dump(mode="json"))
@@ -148,7 +147,7 @@ def load_run(folder: Path) -> RunData:
     return RunData(
         manifest=manifest,
         examples=_read(folder / EXAMPLES, tables.read_examples),
-        records=_read(folder / TRIALS, tables.read_trials),
+        records=_read(folder / tables.TRIALS, tables.read_trials),
         scores=_read(folder / SCORES, scores.read_scores),
         comparison=_read(folder / COMPARISON, _comparison),
         verdict=_read(verdict, _verdict) if verdict.exists() else None,

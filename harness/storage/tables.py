@@ -21,6 +21,7 @@ from harness.storage import traces
 from harness.storage.columns import column
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
+TRIALS = "trials.parquet"
 ROWS_AT_ONCE = 4_000
 """Rows per row group: bounds the memory that writing and reading take."""
 
@@ -31,6 +32,7 @@ _TRIALS = pa.schema(
         ("example_id", pa.string()),
         ("repeat", pa.int32()),
         ("block", pa.int32()),
+        ("began_s", pa.float64()),
         ("status", pa.string()),
         ("error_kind", pa.string()),
         ("error_message", pa.string()),
@@ -126,7 +128,8 @@ def read_examples(path: Path) -> tuple[Example, ...]:
 def _write(
     path: Path, schema: pa.Schema, rows: Iterator[tuple[Any, ...]], without: frozenset[str]
 ) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    temporary = path.with_name(f".{path.name}")  # a resumed run has one that is whole
+    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         while batch := list(islice(rows, ROWS_AT_ONCE)):
             columns = zip(*batch, strict=True)
             arrays = [
@@ -136,6 +139,7 @@ def _write(
                 for field, values in zip(schema, columns, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    temporary.replace(path)
 
 
 def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ def columns_of(trace: Trace) -> dict[str, Any]:
     """The values of a trace's columns by name."""
     return {
         "block": trace.block,
+        "began_s": trace.began_s,
         "queue_s": trace.queue_s,
         "retry_wait_s": trace.retry_wait_s,
         "ttft_s": trace.ttft_s,
@@ -49,6 +50,7 @@ def trace_of(row: Mapping[str, Any]) -> Trace | None:
         routed_to=row["routed_to"],
         served_model=row["served_model"],
         block=row["block"],
+        began_s=row["began_s"],
     )
 
 

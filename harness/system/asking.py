@@ -112,7 +112,7 @@ class Asker:
             detail = {**asked, **_answered(answer)}
             return (replace(step, cost_usd=cost_usd, usage=answer.usage, detail=detail),)
 
-        call = Call(stage, self._route, attempt, described, asked, Usage())
+        call = Call(stage, self._route, attempt, described, asked, Usage(), _own_s)
         return await made(call, self._pacer, log)
 
     def _asked(self, question: Question) -> dict[str, JsonValue]:
@@ -123,6 +123,10 @@ class Asker:
             asked["tools"] = [tool.name for tool in question.tools]
             asked["tool_choice"] = question.tool_choice
         return asked
+
+
+def _own_s(answer: Completion) -> float:
+    return answer.latency_s
 
 
 def _sendable(answer: Completion) -> Completion:
@@ -160,6 +164,8 @@ def _answered(answer: Completion) -> dict[str, JsonValue]:
         shown["calls"] = _calls_json(answer.calls)
     if answer.ttft_s is not None:
         shown["ttft_s"] = answer.ttft_s
+    if answer.connect_s is not None:
+        shown["connect_s"] = round(answer.connect_s, 6)
     if answer.confidence is not None:
         shown["confidence"] = answer.confidence
     return shown

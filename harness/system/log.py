@@ -142,7 +142,7 @@ class TrialLog:
         }
         return Usage(**totals)
 
-    def trace(self, block: int | None) -> Trace:
+    def trace(self, block: int | None, began_s: float | None) -> Trace:
         """The trial's trace as it stands."""
         return Trace(
             steps=tuple(self._steps),
@@ -158,6 +158,7 @@ class TrialLog:
             routed_to=self.routed_to,
             served_model=self._served_model,
             block=block,
+            began_s=began_s,
         )
 
     def _keep(self, step: Step) -> None:

@@ -45,6 +45,7 @@ class System:
         repeat: int,
         *,
         block: int | None = None,
+        began_s: float | None = None,
         cold: bool = False,
     ) -> Record:
         """Run one trial.
@@ -56,6 +57,7 @@ class System:
             input: the example's input.
             repeat: from 0; it is added to the seeds of the models.
             block: the trial's place in the schedule, for the record.
+            began_s: when it begins on the run's clock, for the record.
             cold: whether it is the first call of a worker, for the record.
 
         Returns:
@@ -72,7 +74,7 @@ class System:
             latency_s=log.latency_s(),
             cost_usd=log.cost_usd(),
             usage=log.usage(),
-            trace=log.trace(block),
+            trace=log.trace(block, began_s),
         )
 
     async def _outcome(self, log: TrialLog, given: JsonValue) -> Outcome:

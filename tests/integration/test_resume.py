@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from live_project import HARNESS, LiveProject
 from model_server import Asked, ModelServer, Say, Scripted, error
@@ -326,7 +327,8 @@ def test_a_service_that_goes_away_for_good_ends_the_run_with_what_there_is(
     done = project.harness("run", "configs/job.yaml", check=3)
     assert "lost to failures of the infrastructure" in done.stderr
     (folder,) = (project.folder / "reports" / "job").glob("2*")
-    assert len(kept(folder)) == 2 * N
+    assert kept(folder) == [{"event": "finished"}]
+    assert pq.read_table(folder / "trials.parquet").num_rows == 2 * N
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -94,7 +95,7 @@ class Http(BaseModel):
 async def _whole(client: JsonClient, body: JsonValue, timeout_s: float) -> Completion:
     reply = await client.post(PATH, body, timeout_s=timeout_s)
     try:
-        return _answer(reply.body, reply.latency_s)
+        return replace(_answer(reply.body, reply.latency_s), connect_s=reply.connect_s)
     except ServiceError as error:
         raise client.told(error, reply.latency_s) from None
 
@@ -112,9 +113,13 @@ async def _streamed(client: JsonClient, body: JsonValue, timeout_s: float) -> Co
 
     reply = await client.stream(PATH, body, receive, timeout_s=timeout_s)
     try:
-        if reply.body is not None:  # a server that does not stream
-            return _answer(reply.body, reply.latency_s)
-        return joiner.completion(reply.latency_s, ttft_s)
+        whole = reply.body is not None  # from a server that does not stream
+        answer = (
+            _answer(reply.body, reply.latency_s)
+            if whole
+            else joiner.completion(reply.latency_s, ttft_s)
+        )
+        return replace(answer, connect_s=reply.connect_s)
     except ServiceError as error:
         raise client.told(error, reply.latency_s) from None
 

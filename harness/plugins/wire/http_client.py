@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.core.chat import ErrorKind, ServiceError
 from harness.core.values import JsonValue, encodable, parse_json
+from harness.plugins.wire.arrivals import Times, Turns, stamping_connector, under_way
 from harness.plugins.wire.service_errors import error_kind, readable
 from harness.plugins.wire.sse import EventParser
 
@@ -42,14 +43,15 @@ _KEY = re.compile(r"[!-~]+")
 class JsonReply:
     """A server's answer of a status 2xx.
 
-    `latency_s` is from sending the request (and connecting, where no connection was open) to the
-    last byte of the answer; reading the JSON is not in it. `body` is None for a stream.
+    `latency_s` is from sending the request to the last byte of the answer (see `arrivals`);
+    `connect_s`, before it, what a connection took. `body` is None for a stream.
     """
 
     body: JsonValue
     status: int
     headers: Mapping[str, str]
     latency_s: float
+    connect_s: float = 0.0
 
 
 class JsonClient:
@@ -80,6 +82,7 @@ class JsonClient:
         self._max_bytes = max_bytes
         self._secret = secret
         self._session: aiohttp.ClientSession | None = None
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Import what is needed, so that no call has to. Nothing is sent; no call needs it."""
@@ -123,10 +126,10 @@ class JsonClient:
             ServiceError: as `post` does.
         """
 
-        async def read(response: aiohttp.ClientResponse, started: float) -> JsonReply:
+        async def read(response: aiohttp.ClientResponse, times: Times) -> JsonReply:
             if response.content_type == "application/json":
-                return await self._json(response, started)
-            return await self._events(response, started, receive)
+                return await self._json(response, times)
+            return await self._events(response, times, receive)
 
         return await self._attempt("POST", path, _encoded(body), timeout_s, read)
 
@@ -147,7 +150,7 @@ class JsonClient:
         import aiohttp
 
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the pacer limits, and tells what waited
+            connector=stamping_connector(limit=0),  # the pacer limits, and tells what waited
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             headers=self._headers,
@@ -161,14 +164,15 @@ class JsonClient:
         path: str,
         data: bytes | None,
         timeout_s: float,
-        read: Callable[[aiohttp.ClientResponse, float], Awaitable[_T]],
+        read: Callable[[aiohttp.ClientResponse, Times], Awaitable[_T]],
     ) -> _T:
         import aiohttp
         from aiohttp.http_exceptions import HttpProcessingError
 
         session = self._session or self._open()
         url = self.base_url + path
-        started = perf_counter()
+        times = Times(perf_counter())
+        under_way.set(times)
         try:
             async with (
                 asyncio.timeout(timeout_s),
@@ -176,29 +180,30 @@ class JsonClient:
             ):
                 if not 200 <= response.status < 300:
                     raise await self._refusal(response)
-                return await read(response, started)
+                return await read(response, times)
         except ServiceError as error:
             told = error
         except TimeoutError:
             told = ServiceError("timeout", f"no whole answer within {timeout_s:g} s")
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             told = self._told(error)
-        raise self.told(told, perf_counter() - started) from None
+        raise self.told(told, times.latency_s) from None
 
-    async def _json(self, response: aiohttp.ClientResponse, started: float) -> JsonReply:
+    async def _json(self, response: aiohttp.ClientResponse, times: Times) -> JsonReply:
         raw = await self._read(response, self._max_bytes)
-        latency_s = perf_counter() - started
-        return JsonReply(_decoded(raw), response.status, response.headers, latency_s)
+        await self._turns.turn()
+        headers = response.headers
+        return JsonReply(_decoded(raw), response.status, headers, times.latency_s, times.connect_s)
 
     async def _events(
         self,
         response: aiohttp.ClientResponse,
-        started: float,
+        times: Times,
         receive: Callable[[str, float], bool],
     ) -> JsonReply:
         parser, n_bytes, elapsed_s = EventParser(), 0, 0.0
         async for chunk in response.content.iter_any():
-            elapsed_s = perf_counter() - started
+            elapsed_s = times.latency_s
             n_bytes += len(chunk)
             if n_bytes > self._max_bytes:
                 raise _too_long(self._max_bytes)
@@ -206,10 +211,10 @@ class JsonClient:
                 await _drain(response)
                 break
         else:
-            elapsed_s = perf_counter() - started
+            elapsed_s = times.latency_s
             for data in parser.end():
                 receive(_text(data), elapsed_s)
-        return JsonReply(None, response.status, response.headers, elapsed_s)
+        return JsonReply(None, response.status, response.headers, elapsed_s, times.connect_s)
 
     async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         chunks, n_bytes = [], 0

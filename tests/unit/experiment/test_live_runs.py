@@ -191,7 +191,11 @@ def test_what_is_pinned_of_a_live_run(here: Path, server: ModelServer) -> None:
     owned = "id: a\noperations: {hours_to_change: 2}"
     desk.config(owned, more="factors: []\n", url=server.openai_url)
     manifest = json.loads((desk.run(limit=1).path / "manifest.json").read_text())
-    assert manifest["execution"] == {"concurrency": 8, "attempts": 4, "schedule_seed": 0}
+    execution = manifest["execution"]
+    loop = execution.pop("event_loop")
+    assert (loop["in_flight"], loop["in_flight_asked_for"]) == (8, 8)
+    assert execution == {"concurrency": 8, "attempts": 4, "schedule_seed": 0, "most_at_once": {}}
+    assert manifest["events"] == []
     assert manifest["prices"]["used"] == {"http/m": None}
     assert manifest["tokens_counted_by"].startswith("tiktoken")
     (variant,) = manifest["variants"]

@@ -129,7 +129,7 @@ def test_a_queue_before_one_of_several_calls_counts_as_queue():
     log = TrialLog(VirtualTimer(), 0)
     short, long = Step(Stage.COMPRESS, 0.0, 5.0), Step(Stage.COMPRESS, 0.0, 1.0, queue_s=5.0)
     assert log.take_together([Ended((short,), "a"), Ended((long,), "b")], 6.0) == ["a", "b"]
-    assert (log.trace(None).queue_s, log.trace(None).retry_wait_s) == (1.0, 0.0)
+    assert (log.trace(None, None).queue_s, log.trace(None, None).retry_wait_s) == (1.0, 0.0)
 
 
 def test_a_failure_that_the_system_made_takes_its_time_but_was_not_billed():
