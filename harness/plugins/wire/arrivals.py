@@ -57,7 +57,7 @@ def stamping_connector(**options: Any) -> aiohttp.TCPConnector:
         times: Times | None = None
 
         def data_received(self, data: bytes) -> None:
-            if self.times is not None:
+            if self.times is not None and data:  # none: the client itself goes on reading
                 self.times.received_s = perf_counter()
             super().data_received(data)
 

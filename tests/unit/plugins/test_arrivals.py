@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
-
-from model_server import ModelServer, Say
 
 from harness.plugins.wire.arrivals import Turns, under_way
 from harness.plugins.wire.http_client import JsonClient
@@ -14,9 +16,28 @@ from harness.plugins.wire.http_client import JsonClient
 BODY = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 
 
+@contextmanager
+def answering_in_one_piece() -> Iterator[str]:
+    """A server whose one answer is one piece, so that it comes to the client at one moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2"
+                connection.sendall(head + b"\r\n\r\n{}")
+                connection.recv(1)  # until the client goes away
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
 def test_what_a_task_waits_for_after_the_answer_came_is_not_in_its_latency() -> None:
     async def held_up() -> None:
-        client = JsonClient(server.openai_url)
+        client = JsonClient(url)
         context, held_until_s = copy_context(), 0.0
         asking = asyncio.create_task(
             client.post("/chat/completions", BODY, timeout_s=30), context=context
@@ -44,7 +65,7 @@ def test_what_a_task_waits_for_after_the_answer_came_is_not_in_its_latency() -> 
         assert held_until_s - times.received_s >= 0.2
         await client.close()
 
-    with ModelServer(respond=lambda _: Say("yes")) as server:
+    with answering_in_one_piece() as url:
         asyncio.run(held_up())
 
 
