@@ -74,7 +74,9 @@ class StoppedRunError(HarnessError):
         self.folder = folder
         self.n_kept = n_kept
         self.n_trials = n_trials
-        super().__init__(f"stopped after {n_kept} of {n_trials} trials; they are kept in {folder}")
+        super().__init__(
+            f"stopped after {n_kept} of {n_trials} trials; go on with resume={folder!r}"
+        )
 
 
 class ServiceDownError(HarnessError):

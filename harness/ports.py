@@ -49,7 +49,8 @@ class Scorer(Protocol):
 class Provider(Protocol):
     """Asks models. A pydantic model whose fields are its options (`base_url` among them).
 
-    One is built for each distinct provider and options of a run and shared by all variants.
+    One is built for each distinct provider and options of a run and shared by all variants. One
+    that asks nobody else has a class attribute `in_process = True`: its answers are not cached.
     """
 
     @property
@@ -85,6 +86,18 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; called once, from the loop that `complete` ran in."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Keeps answers of models between runs. Not for a provider that says `in_process = True`."""
+
+    def get(self, key: str) -> Completion | None:
+        """The answer that is kept for all that `key` covers."""
+        ...
+
+    def put(self, key: str, answer: Completion) -> None:
+        """Keep an answer."""
         ...
 
 

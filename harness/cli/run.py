@@ -47,13 +47,16 @@ def run(  # noqa: PLR0917  flags, not positions
             "--resume", metavar="RUN", help="Go on with a run that was stopped: its folder or id."
         ),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Ask for every answer anew, for live latencies.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as one JSON object.")
     ] = False,
 ) -> int:
     """Run and compare an experiment's variants; write a run folder."""
     from harness.cli.incomplete import print_given_up, print_losses, print_stopped
-    from harness.cli.progress import ProgressLines
+    from harness.cli.progress import progress_here
     from harness.experiment.prepare import Options
     from harness.experiment.run import run_experiment
 
@@ -66,13 +69,14 @@ def run(  # noqa: PLR0917  flags, not positions
         concurrency=concurrency,
         out=out,
         resume=resume,
+        cache=not no_cache,
         command=("harness", *sys.argv[1:]),
     )
     try:
         with redirect_stdout(
             sys.stderr
         ):  # a scorer of the user's own may print; results come after
-            run = run_experiment(config, options, progress=ProgressLines())
+            run = run_experiment(config, options, progress=progress_here())
     except ServiceDownError as error:
         print_given_up(error)
         return ExitCode.INCOMPLETE

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 _RECENT = 40
-_TOLERATED = 0.1
+_TOLERATED = 0.25
 """A service may refuse this share of its last calls: they are repeated, and no fewer are made."""
 _CUT = 0.7
 
@@ -15,7 +15,7 @@ class Places:
     """The places of one service.
 
     Additive increase, multiplicative decrease (Chiu and Jain, Analysis of the Increase and Decrease
-    Algorithms for Congestion Avoidance, 1989): while it refuses more than a tenth of the last 40
+    Algorithms for Congestion Avoidance, 1989): while it refuses more than a quarter of the last 40
     calls, every round of calls has 0.7 times the places of the one before; each call that is not
     refused adds one place in as many calls as there are places. `least` is how few there once were.
     """

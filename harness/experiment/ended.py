@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from harness.core.prices import PriceBook
 from harness.core.record import Record
@@ -15,8 +15,38 @@ from harness.storage.journal import Journal
 Key: TypeAlias = tuple[str, str, int]
 """A trial: variant, example, repeat."""
 
-Progress: TypeAlias = Callable[[Record, int, int], None]
-"""Told of every record, how many there are, and how many there will be."""
+
+class Progress(Protocol):
+    """Is told how a live run goes."""
+
+    def begin(
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+    ) -> None:
+        """Every variant has `n_each` trials, of which those in `before` have ended."""
+        ...
+
+    def ended(self, record: Record) -> None:
+        """Another trial has ended."""
+        ...
+
+    def close(self) -> None:
+        """No more trials will end, however the run went."""
+        ...
+
+
+class Silence:
+    """Tells nobody (a `Progress`)."""
+
+    def begin(
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+    ) -> None:
+        """Nothing."""
+
+    def ended(self, record: Record) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class EndedTrials:
@@ -26,19 +56,16 @@ class EndedTrials:
         self,
         journal: Journal,
         done: Mapping[Key, Record],
-        n_trials: int,
         prices: PriceBook,
         progress: Progress,
     ) -> None:
         self.done = done
         self.in_flight: set[Key] = set()
-        self._prices, self._n_trials = prices, n_trials
+        self._prices = prices
         self._journal, self._progress = journal, progress
         self._ended = list(done.values())
         self._before_s = max(map(_end_s, done.values()), default=0.0)
         self._zero_s = 0.0
-        for number, record in enumerate(self._ended, 1):
-            progress(record, number, n_trials)
 
     def start(self) -> None:
         """Let the run's clock go on from where it stood."""
@@ -60,7 +87,7 @@ class EndedTrials:
         self.in_flight.discard((record.variant, record.example_id, record.repeat))
         self._journal.add(record)
         self._ended.append(record)
-        self._progress(record, len(self._ended), self._n_trials)
+        self._progress.ended(record)
 
     def records(self) -> list[Record]:
         """All of them, with machines that are paid by the hour priced."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from harness.core.example import EvalSet
 from harness.core.experiment import Execution
 from harness.core.prices import PriceBook
 from harness.core.record import Record
+from harness.core.spending import total_cost
 from harness.core.trial import Trial
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
@@ -17,16 +18,21 @@ from harness.execution.lag import LoopLag
 from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
 from harness.experiment.components import Components
-from harness.experiment.ended import EndedTrials, Key, Progress
+from harness.experiment.ended import EndedTrials, Key, Progress, Silence
+from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
 from harness.planning.schedule import schedule
+from harness.storage.answers import AnswerCache
 from harness.storage.journal import Journal
 from harness.system.system import System
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:
-    """What is to be run: the variants, the set, and the limits."""
+    """What is to be run: the variants, the set, and the limits.
+
+    With `cache`, what earlier runs were answered is not asked for again.
+    """
 
     variants: tuple[LiveVariant, ...]
     evalset: EvalSet
@@ -35,6 +41,7 @@ class LiveRun:
     execution: Execution
     components: Components
     prices: PriceBook
+    cache: bool = True
 
     @property
     def n_trials(self) -> int:
@@ -63,30 +70,46 @@ def answer_all(
         run: what is to be run.
         journal: is given every trial that ends.
         done: trials that ended earlier, and are not run again.
-        progress: is told of every trial, those of `done` first.
+        progress: is told how it goes.
 
     Raises:
         InputError: if an index or a tool cannot be opened; no model has been asked then.
         ServiceDownError: if a service has answered none of its first calls.
         OSError: if the journal cannot be written.
     """
-    ended = EndedTrials(journal, done, run.n_trials, run.prices, progress or _silent)
+    progress = progress or Silence()
+    ended = EndedTrials(journal, done, run.prices, progress)
     if len(done) == run.n_trials:
         return Answered(ended.records())
+    cache = AnswerCache(cache_root(), journal.run_id) if run.cache else None
+    ids = [variant.id for variant in run.variants]
+    n_each, in_flight = run.n_trials // len(ids), run.execution.concurrency
+    progress.begin(ids, n_each, in_flight, tuple(done.values()))
     try:
-        lag, pacer = in_event_loop(lambda: _answer_all(run, ended))
+        lag, pacer = in_event_loop(lambda: _answer_all(run, ended, cache))
     except KeyboardInterrupt:
         ended.interrupted()
         raise
-    facts: dict[str, JsonValue] = {"event_loop": lag.facts, "most_at_once": {**pacer.lowered}}
-    return Answered(ended.records(), facts, tuple(_slowed(lag, pacer)))
+    finally:
+        progress.close()
+        if cache is not None:
+            cache.close()
+    records = ended.records()
+    facts: dict[str, JsonValue] = {
+        "event_loop": lag.facts,
+        "most_at_once": {**pacer.lowered},
+        "cost": asdict(total_cost(records)),
+    }
+    return Answered(records, facts, tuple(_slowed(lag, pacer)))
 
 
-async def _answer_all(run: LiveRun, ended: EndedTrials) -> tuple[LoopLag, ServicePacer]:
+async def _answer_all(
+    run: LiveRun, ended: EndedTrials, cache: AnswerCache | None
+) -> tuple[LoopLag, ServicePacer]:
     used = run.components.of(run.variants)
     timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency)
     try:
-        parts = await opened_parts(run.variants, used, run.prices)
+        parts = await opened_parts(run.variants, used, run.prices, cache)
         pacer = ServicePacer(run.execution.concurrency, run.execution.attempts, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
         ended.start()
@@ -142,7 +165,3 @@ def _slowed(lag: LoopLag, pacer: ServicePacer) -> Iterator[str]:
             f"{route} refused many calls: at times no more than {least} of "
             f"{lag.asked_for} were made at once"
         )
-
-
-def _silent(record: Record, done: int, total: int) -> None:
-    """Tell nobody."""

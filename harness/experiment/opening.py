@@ -12,13 +12,16 @@ from harness.experiment.components import Components
 from harness.experiment.indexes import open_retrievers
 from harness.experiment.pricing import pricer
 from harness.experiment.readiness import not_opened, wrong_tools
-from harness.ports import Provider, Reranker
+from harness.ports import AnswerCache, Provider, Reranker
 from harness.registry import Kind
 from harness.system.parts import Parts
 
 
 async def opened_parts(
-    variants: Sequence[LiveVariant], used: Components, prices: PriceBook
+    variants: Sequence[LiveVariant],
+    used: Components,
+    prices: PriceBook,
+    cache: AnswerCache | None = None,
 ) -> Parts:
     """What the systems of a run are put together from, opened. The caller closes `used`.
 
@@ -26,6 +29,7 @@ async def opened_parts(
         variants: the variants to run.
         used: the plugins that they use.
         prices: what calls of models cost.
+        cache: keeps answers between runs.
 
     Raises:
         InputError: naming every plugin that cannot be opened, and the variants that use it.
@@ -54,6 +58,7 @@ async def opened_parts(
         cost_usd=pricer(prices),
         count_tokens=count_tokens,
         nearest=nearest,
+        cache=cache,
     )
 
 

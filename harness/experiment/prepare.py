@@ -47,6 +47,7 @@ class Options:
 
     `limit` takes the first so many examples by id, which makes the run partial. `variants` keeps
     these only. `out` stands for `reports/<name>`. `resume` names a stopped run to go on with.
+    Without `cache`, every answer is asked for anew.
     `command` is kept in the manifest.
     """
 
@@ -57,6 +58,7 @@ class Options:
     concurrency: int | None = None
     out: Path | None = None
     resume: str | None = None
+    cache: bool = True
     command: tuple[str, ...] = ()
 
 

@@ -77,7 +77,7 @@ def _live(
     ready: Prepared, options: Options, clock: Clock, journal: Journal, progress: Progress | None
 ) -> Run:
     """Run what is left of the live trials; the journal goes when none was lost."""
-    answered = _answered(ready, journal, progress)
+    answered = _answered(ready, journal, progress, cache=options.cache)
     header = journal.header
     options = replace(options, command=tuple(header["command"]))
     how = {"execution": answered.facts, "events": list(journal.events)}
@@ -90,7 +90,9 @@ def _live(
     return found
 
 
-def _answered(ready: Prepared, journal: Journal, progress: Progress | None) -> Answered:
+def _answered(
+    ready: Prepared, journal: Journal, progress: Progress | None, *, cache: bool
+) -> Answered:
     """What all live trials left; without any that ended, no journal is left on an error."""
     experiment = ready.experiment
     run = LiveRun(
@@ -101,6 +103,7 @@ def _answered(ready: Prepared, journal: Journal, progress: Progress | None) -> A
         execution=experiment.execution,
         components=ready.setup.components,
         prices=ready.setup.prices,
+        cache=cache,
     )
     done = finished(journal)
     try:
@@ -145,6 +148,7 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
     concurrency: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
+    cache: bool = True,
 ) -> Run:
     """`harness.run`: compare the variants of the experiment at `config`; returns the run.
 
@@ -157,11 +161,13 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
         concurrency: how many live trials run at once, instead of the config's.
         out: the folder for the run's folder, instead of `reports/<name>`.
         resume: the folder or id of a run that was stopped, to go on with.
+        cache: whether what earlier runs were answered is not asked for again.
 
     Raises:
         InputError: if anything that the experiment needs is wrong.
         ServiceDownError: if a service has answered none of its first calls.
         StoppedRunError: if it was stopped when some trials had ended.
+        KeyboardInterrupt: if that was by an interrupt; its note says what is kept.
     """
     options = Options(
         limit=limit,
@@ -171,5 +177,12 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
         concurrency=concurrency,
         out=None if out is None else Path(out),
         resume=None if resume is None else str(resume),
+        cache=cache,
     )
-    return run_experiment(Path(config), options)
+    try:
+        return run_experiment(Path(config), options)
+    except StoppedRunError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            error.__cause__.add_note(str(error))
+            raise error.__cause__ from None
+        raise

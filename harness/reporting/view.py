@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.core.comparison import VariantSummary
+from harness.core.comparison import LatencyEstimate, VariantSummary
 from harness.core.example import ALL
+from harness.core.record import AnswerPath
 from harness.core.run import RunData
 from harness.core.values import JsonValue, as_text
 from harness.reporting import formats
@@ -123,6 +124,7 @@ def _variant_row(
     where = figures.comparison.conclusion.slice
     pair = None if variant.id == baseline else figures.pair(variant.id, baseline, metric, where)
     latency, cost = figures.latency(variant.id), figures.cost(variant.id)
+    p50, p95 = _percentiles(latency)
     failures = f"{formats.count(variant.n_system_failures)} of {formats.count(variant.n_trials)}"
     return VariantRow(
         index=index,
@@ -131,12 +133,8 @@ def _variant_row(
         is_baseline=variant.id == baseline,
         quality=_score(variant.id, metric, figures, where),
         difference=pair_row(pair, figures, links) if pair else None,
-        p50=time_quantity(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s)
-        if latency
-        else Quantity(),
-        p95=time_quantity(latency.p95_s, latency.p95_ci_low_s, latency.p95_ci_high_s)
-        if latency
-        else Quantity(),
+        p50=p50,
+        p95=p95,
         path=latency.path if latency else "",
         cost=_money(cost.mean_usd, cost.ci_low_usd, cost.ci_high_usd) if cost else Quantity(),
         per_correct=_money(cost.per_correct_usd) if cost else Quantity(),
@@ -144,6 +142,18 @@ def _variant_row(
         system_failures=formats.count(variant.n_system_failures),
         infrastructure_failures=formats.count(variant.n_infrastructure_failures),
         failures=failures,
+    )
+
+
+def _percentiles(latency: LatencyEstimate | None) -> tuple[Quantity, Quantity]:
+    """A variant's p50 and p95; answers from the cache have none that anybody waited for."""
+    if latency is None:
+        return Quantity(), Quantity()
+    if latency.path == AnswerPath.CACHED.value:
+        return Quantity("cached"), Quantity("cached")
+    return (
+        time_quantity(latency.p50_s, latency.p50_ci_low_s, latency.p50_ci_high_s),
+        time_quantity(latency.p95_s, latency.p95_ci_low_s, latency.p95_ci_high_s),
     )
 
 

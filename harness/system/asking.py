@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.core.chat import (
@@ -15,7 +15,7 @@ from harness.core.chat import (
     ToolSpec,
 )
 from harness.core.record import Stage, Step, Usage
-from harness.core.values import JsonValue, encodable
+from harness.core.values import JsonValue, encodable, fingerprint
 from harness.core.variant import ModelChoice, Prompt, Subtask
 from harness.ports import Pacer
 from harness.system.calls import Call, made, service
@@ -82,6 +82,8 @@ class Asker:
         self._route = service(subtask.model.provider, subtask.model.name)
         self._parts = parts
         self._pacer = pacer
+        in_process = getattr(self._provider, "in_process", False)
+        self._cache = None if in_process else parts.cache
 
     def messages(self, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """The prompt's messages.
@@ -107,13 +109,42 @@ class Asker:
         async def attempt() -> Completion:
             return _sendable(await self._provider.complete(request))
 
+        key = self._key(request, log.repeat)
+        kept = self._cache.get(key) if self._cache else None
+
         def described(step: Step, answer: Completion) -> tuple[Step, ...]:
             cost_usd = self._parts.cost_usd(self._choice, answer.usage)
             detail = {**asked, **_answered(answer)}
             return (replace(step, cost_usd=cost_usd, usage=answer.usage, detail=detail),)
 
+        if kept is not None:
+            log.cached = True
+            step = Step(stage, log.now_s(), 0.0, attempts=0)
+            (step,) = described(step, kept)
+            return Ended((replace(step, detail={**step.detail, "cached": True}),), kept)
         call = Call(stage, self._route, attempt, described, asked, Usage(), _own_s)
-        return await made(call, self._pacer, log)
+        ended = await made(call, self._pacer, log)
+        if self._cache and ended.value is not None:
+            self._cache.put(key, ended.value)
+        return ended
+
+    def _key(self, request: ModelRequest, repeat: int) -> str:
+        """The hash of all that an answer depends on."""
+        if self._cache is None:
+            return ""
+        asked = {
+            "provider": self._choice.provider.key,
+            "identity": dict(self._provider.identity),
+            "model": request.model,
+            "messages": [asdict(message) for message in request.messages],
+            "params": dict(request.params),
+            "tools": [asdict(tool) for tool in request.tools],
+            "tool_choice": request.tool_choice,
+            "schema": request.schema,
+            "stream": request.stream,
+            "repeat": repeat,
+        }
+        return fingerprint(asked)
 
     def _asked(self, question: Question) -> dict[str, JsonValue]:
         new = [_message_json(message) for message in question.messages[question.new :]]

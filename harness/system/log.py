@@ -39,13 +39,14 @@ class TrialLog:
     """Collects the steps of a trial and what its record says beside them.
 
     `evidence` are the ids of the passages that the variant at work was shown, best first;
-    `tool_calls` all that its models asked for.
+    `tool_calls` all that its models asked for. `cached` says that an answer was not asked for now.
     """
 
     def __init__(self, timer: Timer, repeat: int) -> None:
         self.repeat = repeat
         self.evidence: tuple[str, ...] = ()
         self.tool_calls: list[ToolCall] = []
+        self.cached = False
         self.validation: str | None = None
         self.repairs = 0
         self.fallback_used: str | None = None

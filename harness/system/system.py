@@ -70,7 +70,7 @@ class System:
             example_id=example_id,
             repeat=repeat,
             outcome=outcome,
-            path=AnswerPath.COLD if cold else AnswerPath.WARM,
+            path=_path(log, cold=cold),
             latency_s=log.latency_s(),
             cost_usd=log.cost_usd(),
             usage=log.usage(),
@@ -85,6 +85,12 @@ class System:
         except GaveUpError as error:
             return _failure(log, error.kind, error.message, infrastructure=True)
         return Answer(output, tuple(log.tool_calls), log.evidence)
+
+
+def _path(log: TrialLog, *, cold: bool) -> AnswerPath:
+    if log.cached:
+        return AnswerPath.CACHED
+    return AnswerPath.COLD if cold else AnswerPath.WARM
 
 
 def _failure(log: TrialLog, kind: str, message: str, *, infrastructure: bool) -> Failure:

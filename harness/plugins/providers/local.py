@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
@@ -45,6 +45,7 @@ class Local(BaseModel):
     """The embedded models. Nothing is downloaded, nothing leaves the process."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    in_process: ClassVar[bool] = True
 
     folder: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,

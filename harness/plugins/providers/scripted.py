@@ -154,6 +154,7 @@ class Scripted(BaseModel):
     """Answers by the first rule that applies; the same request always gets the same answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    in_process: ClassVar[bool] = True
     key_hints: ClassVar[Mapping[str, str]] = {"rules": "give the path of a YAML file with rules"}
 
     rules: Annotated[Rules, BeforeValidator(_load, json_schema_input_type=list[Rule] | str)] = (

@@ -54,9 +54,10 @@ def test_progress_goes_to_stderr_and_one_object_to_stdout(here: Path) -> None:
         done = harness("run", "configs/desk.yaml", "--json", "--concurrency", "2")
     assert done.returncode == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if line.startswith("harness: ")]
-    assert told[0] == "harness: 1 of 12 trials, cost unknown"
+    assert told[0].startswith("harness: running 1 variant, 12 trials each, up to 2 at once; Ctrl-C")
+    assert told[1] == "harness: 1 of 12 trials, cost unknown"
     assert told[-1] == "harness: 12 of 12 trials, 2 failed by the system, cost unknown"
-    assert len(told) == 11
+    assert len(told) == 12
     assert json.loads(done.stdout)["comparison"]["variants"][0]["n_system_failures"] == 2
 
 
@@ -72,7 +73,7 @@ def test_lost_coverage_is_told_and_ends_in_3(here: Path) -> None:
     assert said.startswith("trials were lost to failures of the infrastructure\n")
     assert "  a: 3 of 12\n  b: 3 of 12\n" in said
     assert "  overloaded: 6, such as a on e003: the server answers 503: try" in said
-    assert "  hint: lower --concurrency, or raise execution.attempts; then run" in said
+    assert "  hint: lower --concurrency, or raise execution.attempts\n" in said
     shown = harness("show", "desk", "e003").stdout
     assert "infrastructure failure (overloaded)" in shown
 
@@ -137,12 +138,12 @@ def test_ctrl_c_ends_calls_tools_and_processes(here: Path) -> None:
         out, words = ended(process)
     assert process.returncode == 3, words
     assert out == ""
-    assert words.splitlines()[-1] == (
-        "harness: interrupted; nothing was kept. Run the same command again."
-    )
+    (folder,) = Path("reports/desk").iterdir()
+    command = f"harness run configs/desk.yaml --resume {folder}"
+    assert words.splitlines()[-1] == f"  go on with: {command}"
+    assert [path.name for path in folder.iterdir()] == ["journal.jsonl"]
     assert "Traceback" not in words
     assert "Warning" not in words
-    assert list(Path("reports/desk").iterdir()) == []
     assert processes_of_session(process.pid) == []
 
 
@@ -175,8 +176,8 @@ async def cell():
 loop = asyncio.new_event_loop()  # as a notebook's, which leaves signals alone
 try:
     loop.run_until_complete(cell())
-except KeyboardInterrupt:
-    print("stopped")
+except KeyboardInterrupt as stopped:
+    print(*stopped.__notes__)
 """
 
 
@@ -199,8 +200,9 @@ def test_a_notebooks_stop_button_stops_the_run(here: Path) -> None:
         )
         out, words = ended(process)
         assert len(server.requests) <= 6
-    assert (process.returncode, out) == (0, "stopped\n"), words
-    assert list(Path("reports/desk").iterdir()) == []
+    (folder,) = Path("reports/desk").iterdir()
+    told = f"stopped after 3 of 12 trials; go on with resume='{folder}'\n"
+    assert (process.returncode, out) == (0, told), words
 
 
 def test_check_says_calls_costs_and_what_differs(here: Path) -> None:
