@@ -3,6 +3,7 @@
     HarnessError
     ├── InputError              2   the command line, a config, a set or a recording is wrong
     │   └── NotComparableError  2   two runs differ in what must be equal to compare them
+    ├── BudgetReachedError      3   the next call could exceed the budget of a run
     ├── ServiceDownError        3   a service has answered none of a run's first calls
     └── StoppedRunError         3   a run was stopped before its end, and can be resumed
 
@@ -61,11 +62,23 @@ class NotComparableError(InputError):
     """Two runs differ in their eval set, its scorers or their versions."""
 
 
+class BudgetReachedError(HarnessError):
+    """A run has spent `spent_usd`, and a call that may cost `call_usd` could exceed its limit."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+    def __init__(self, limit_usd: float, spent_usd: float, call_usd: float) -> None:
+        super().__init__(
+            f"${spent_usd:.4f} of the budget of ${limit_usd:.4f} is spent, "
+            f"and the next call can cost up to ${call_usd:.4f}"
+        )
+
+
 class StoppedRunError(HarnessError):
     """A run was stopped before its end; what it finished is kept.
 
     `folder` is the run's, of `n_trials` live trials `n_kept` need not be run again. Why it was
-    stopped is the cause: KeyboardInterrupt, ServiceDownError or OSError.
+    stopped is the cause: KeyboardInterrupt, BudgetReachedError, ServiceDownError or OSError.
     """
 
     exit_code = ExitCode.INCOMPLETE

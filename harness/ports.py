@@ -101,6 +101,18 @@ class AnswerCache(Protocol):
         ...
 
 
+class Budget(Protocol):
+    """What a run may spend on calls of models, in US dollars."""
+
+    async def reserve(self, most_usd: float) -> None:
+        """Wait until a call that costs at most so much fits; the run ends if it never will."""
+        ...
+
+    async def settle(self, most_usd: float, cost_usd: float) -> None:
+        """Give back what was reserved for a call, and count what it did cost."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into vectors. A pydantic model whose fields are its options."""
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.cli.output import note
-from harness.errors import ServiceDownError, StoppedRunError
+from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,8 @@ def print_stopped(error: StoppedRunError, config: Path) -> None:
     match error.__cause__:
         case ServiceDownError() as down:
             print_given_up(down)
+        case BudgetReachedError() as reached:
+            note(f"harness: stopped: {reached}")
         case OSError() as failed:
             where = f"{failed.filename}: " if failed.filename else ""
             note(f"harness: stopped: {where}{failed.strerror or failed}")

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.cli.output import note, safe
-from harness.cli.tally import Tally, duration, spent
+from harness.cli.tally import Tally, duration, forecast, spent
 from harness.core.record import Record
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ProgressLines:
     def __init__(self) -> None:
         self._told = -1
         self._told_s = monotonic()
+        self._forecast = ""
         self._tally = Tally((), 0)
 
     def begin(
@@ -65,6 +66,12 @@ class ProgressLines:
         if tenth > self._told or monotonic() - self._told_s > _LINE_S:
             self._told, self._told_s = tenth, monotonic()
             note(self._line())
+        if tally.is_pilot and not self._forecast:
+            self._forecast = forecast(tally)
+            if self._forecast:
+                note(
+                    f"harness: by the first {tally.n_done} trials, the whole run takes {self._forecast}"
+                )
 
     def close(self) -> None:
         """Nothing is left to be said."""
@@ -128,7 +135,9 @@ class ProgressTable:
         tally = self._tally
         left = "" if tally.left_s is None else f"about {duration(tally.left_s)} left"
         rate = "" if tally.per_s is None else f"{tally.per_s:.3g} a second"
-        caption = ", ".join(part for part in (rate, left, spent(tally.spending)) if part)
+        cost = tally.whole_usd() if tally.is_pilot else None
+        whole = f"${cost[0]:.4g} to ${cost[1]:.4g} in all" if cost and cost[1] > 0 else ""
+        caption = ", ".join(part for part in (rate, left, spent(tally.spending), whole) if part)
         table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         for head in ("variant", "done", "failed", "lost", "p50", "spent"):
             table.add_column(head, justify="left" if head == "variant" else "right")

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.finished import print_finished
-from harness.errors import ExitCode, ServiceDownError, StoppedRunError
+from harness.cli.output import note
+from harness.errors import BudgetReachedError, ExitCode, ServiceDownError, StoppedRunError
 
 
 def run(  # noqa: PLR0917  flags, not positions
@@ -47,6 +48,12 @@ def run(  # noqa: PLR0917  flags, not positions
             "--resume", metavar="RUN", help="Go on with a run that was stopped: its folder or id."
         ),
     ] = None,
+    budget_usd: Annotated[
+        float | None,
+        typer.Option(
+            "--budget-usd", min=0.0, metavar="X", help="Make no call that could cost more in all."
+        ),
+    ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Ask for every answer anew, for live latencies.")
     ] = False,
@@ -70,6 +77,7 @@ def run(  # noqa: PLR0917  flags, not positions
         out=out,
         resume=resume,
         cache=not no_cache,
+        budget_usd=budget_usd,
         command=("harness", *sys.argv[1:]),
     )
     try:
@@ -79,6 +87,9 @@ def run(  # noqa: PLR0917  flags, not positions
             run = run_experiment(config, options, progress=progress_here())
     except ServiceDownError as error:
         print_given_up(error)
+        return ExitCode.INCOMPLETE
+    except BudgetReachedError as error:
+        note(f"harness: stopped before the first trial ended: {error}")
         return ExitCode.INCOMPLETE
     except StoppedRunError as error:
         print_stopped(error, config)

@@ -6,14 +6,38 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from statistics import median
 from time import monotonic
 
 from harness.core.record import AnswerPath, Record, Status
 from harness.core.spending import Spending
 
+PILOT = 20
+"""A forecast is made by so many trials of every variant."""
 _RATE_S = 20.0
 """The rate is that of so many last seconds."""
+
+
+@dataclass(slots=True)
+class Moments:
+    """Mean and variance of numbers, one by one (Welford, Technometrics, 1962)."""
+
+    n: int = 0
+    mean: float = 0.0
+    _squares: float = 0.0
+
+    def add(self, value: float) -> None:
+        """Take another one."""
+        self.n += 1
+        off = value - self.mean
+        self.mean += off / self.n
+        self._squares += off * (value - self.mean)
+
+    @property
+    def variance(self) -> float:
+        """Of the mean; 0 where one number alone tells nothing of it."""
+        return self._squares / (self.n - 1) / self.n if self.n > 1 else 0.0
 
 
 @dataclass(slots=True)
@@ -24,6 +48,7 @@ class VariantTally:
     n_failed: int = 0
     n_lost: int = 0
     spending: Spending = field(default_factory=Spending)
+    costs_usd: Moments = field(default_factory=Moments)
     latency_s: array[float] = field(default_factory=lambda: array("f"))
 
     def add(self, record: Record) -> None:
@@ -32,6 +57,8 @@ class VariantTally:
         self.n_failed += record.status is Status.SYSTEM_FAILURE
         self.n_lost += record.status is Status.INFRASTRUCTURE_FAILURE
         self.spending.add(record)
+        if record.cost_usd is not None:
+            self.costs_usd.add(record.cost_usd)
         if record.path in {AnswerPath.WARM, AnswerPath.COLD} and record.latency_s is not None:
             self.latency_s.append(record.latency_s)
 
@@ -90,6 +117,23 @@ class Tally:
         return (self.n_trials - self.n_done) / self.per_s if self.per_s else None
 
     @property
+    def is_pilot(self) -> bool:
+        """Whether so many trials have ended that they tell of the rest, and much is left."""
+        pilot = all(tally.n_done >= PILOT for tally in self.variants.values())
+        return pilot and self.n_each >= 3 * PILOT
+
+    def whole_usd(self) -> tuple[float, float] | None:
+        """A 95 % interval of what the trials of the whole run cost; None where that is unknown."""
+        mean = variance = 0.0
+        for tally in self.variants.values():
+            if tally.costs_usd.n < tally.n_done:
+                return None
+            mean += self.n_each * tally.costs_usd.mean
+            variance += self.n_each**2 * tally.costs_usd.variance
+        margin = 1.96 * sqrt(variance)
+        return max(0.0, mean - margin), mean + margin
+
+    @property
     def spending(self) -> Spending:
         """What all variants' calls cost."""
         total = Spending()
@@ -109,6 +153,17 @@ def spent(spending: Spending) -> str:
     if spending.n_cached:
         parts.append(f"{spending.n_cached} answers from the cache (${spending.avoided_usd:.4f})")
     return ", ".join(parts)
+
+
+def forecast(tally: Tally) -> str:
+    """What the pilot says of the whole run; empty if it says nothing."""
+    parts = []
+    cost = tally.whole_usd()
+    if cost is not None and cost[1] > 0:
+        parts.append(f"calls worth ${cost[0]:.4g} to ${cost[1]:.4g}")
+    if tally.per_s:
+        parts.append(f"about {duration(tally.n_trials / tally.per_s)}")
+    return " and ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from harness.core.spending import total_cost
 from harness.core.trial import Trial
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
+from harness.execution.budget import Budget
 from harness.execution.lag import LoopLag
 from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
@@ -31,7 +32,8 @@ from harness.system.system import System
 class LiveRun:
     """What is to be run: the variants, the set, and the limits.
 
-    With `cache`, what earlier runs were answered is not asked for again.
+    With `cache`, what earlier runs were answered is not asked for again. The whole run, those parts
+    that ended earlier included, spends at most `budget_usd`.
     """
 
     variants: tuple[LiveVariant, ...]
@@ -42,6 +44,7 @@ class LiveRun:
     components: Components
     prices: PriceBook
     cache: bool = True
+    budget_usd: float | None = None
 
     @property
     def n_trials(self) -> int:
@@ -74,6 +77,7 @@ def answer_all(
 
     Raises:
         InputError: if an index or a tool cannot be opened; no model has been asked then.
+        BudgetReachedError: if the next call could exceed the budget.
         ServiceDownError: if a service has answered none of its first calls.
         OSError: if the journal cannot be written.
     """
@@ -108,8 +112,11 @@ async def _answer_all(
 ) -> tuple[LoopLag, ServicePacer]:
     used = run.components.of(run.variants)
     timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency)
+    budget = None
+    if run.budget_usd is not None:
+        budget = Budget(run.budget_usd, total_cost(ended.records()).spent_usd)
     try:
-        parts = await opened_parts(run.variants, used, run.prices, cache)
+        parts = await opened_parts(run.variants, used, run.prices, cache, budget)
         pacer = ServicePacer(run.execution.concurrency, run.execution.attempts, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
         ended.start()

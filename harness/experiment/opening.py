@@ -12,7 +12,7 @@ from harness.experiment.components import Components
 from harness.experiment.indexes import open_retrievers
 from harness.experiment.pricing import pricer
 from harness.experiment.readiness import not_opened, wrong_tools
-from harness.ports import AnswerCache, Provider, Reranker
+from harness.ports import AnswerCache, Budget, Provider, Reranker
 from harness.registry import Kind
 from harness.system.parts import Parts
 
@@ -22,6 +22,7 @@ async def opened_parts(
     used: Components,
     prices: PriceBook,
     cache: AnswerCache | None = None,
+    budget: Budget | None = None,
 ) -> Parts:
     """What the systems of a run are put together from, opened. The caller closes `used`.
 
@@ -30,6 +31,7 @@ async def opened_parts(
         used: the plugins that they use.
         prices: what calls of models cost.
         cache: keeps answers between runs.
+        budget: bounds what is spent.
 
     Raises:
         InputError: naming every plugin that cannot be opened, and the variants that use it.
@@ -59,6 +61,7 @@ async def opened_parts(
         count_tokens=count_tokens,
         nearest=nearest,
         cache=cache,
+        budget=budget,
     )
 
 

@@ -47,7 +47,7 @@ class Options:
 
     `limit` takes the first so many examples by id, which makes the run partial. `variants` keeps
     these only. `out` stands for `reports/<name>`. `resume` names a stopped run to go on with.
-    Without `cache`, every answer is asked for anew.
+    Without `cache`, every answer is asked for anew. `budget_usd` bounds what calls of models cost.
     `command` is kept in the manifest.
     """
 
@@ -59,6 +59,7 @@ class Options:
     out: Path | None = None
     resume: str | None = None
     cache: bool = True
+    budget_usd: float | None = None
     command: tuple[str, ...] = ()
 
 

@@ -10,7 +10,8 @@ from harness.comparison.compare import compare
 from harness.core.record import Status
 from harness.core.run import RunData
 from harness.core.values import JsonValue
-from harness.errors import ServiceDownError, StoppedRunError
+from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
+from harness.experiment.budgeting import check_budget
 from harness.experiment.clock import SystemClock
 from harness.experiment.ended import Progress
 from harness.experiment.frames import Run
@@ -53,6 +54,7 @@ def run_experiment(
     if options.resume is not None:
         return _resumed(config, options, clock, progress)
     ready = prepare(config, options)
+    check_budget(ready, options.budget_usd)
     root = options.out or Path("reports") / ready.experiment.name
     with new_run_folder(root, started) as folder:
         if not ready.experiment.live:
@@ -69,6 +71,7 @@ def _resumed(config: Path, options: Options, clock: Clock, progress: Progress | 
         options = resumed_options(options, journal)
         ready = prepare(config, options)
         check_unchanged(ready, journal)
+        check_budget(ready, options.budget_usd)
         journal.note("resumed", {"at": clock.now_iso()})
         return _live(ready, options, clock, journal, progress)
 
@@ -77,7 +80,7 @@ def _live(
     ready: Prepared, options: Options, clock: Clock, journal: Journal, progress: Progress | None
 ) -> Run:
     """Run what is left of the live trials; the journal goes when none was lost."""
-    answered = _answered(ready, journal, progress, cache=options.cache)
+    answered = _answered(ready, options, journal, progress)
     header = journal.header
     options = replace(options, command=tuple(header["command"]))
     how = {"execution": answered.facts, "events": list(journal.events)}
@@ -91,7 +94,7 @@ def _live(
 
 
 def _answered(
-    ready: Prepared, journal: Journal, progress: Progress | None, *, cache: bool
+    ready: Prepared, options: Options, journal: Journal, progress: Progress | None
 ) -> Answered:
     """What all live trials left; without any that ended, no journal is left on an error."""
     experiment = ready.experiment
@@ -103,7 +106,8 @@ def _answered(
         execution=experiment.execution,
         components=ready.setup.components,
         prices=ready.setup.prices,
-        cache=cache,
+        cache=options.cache,
+        budget_usd=options.budget_usd,
     )
     done = finished(journal)
     try:
@@ -112,7 +116,7 @@ def _answered(
         n_kept = len(done) + journal.n_kept
         if not n_kept:
             journal.remove()
-        elif isinstance(error, KeyboardInterrupt | ServiceDownError | OSError):
+        elif isinstance(error, KeyboardInterrupt | BudgetReachedError | ServiceDownError | OSError):
             raise StoppedRunError(str(journal.path.parent), n_kept, run.n_trials) from error
         raise
 
@@ -149,6 +153,7 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
     out: str | Path | None = None,
     resume: str | Path | None = None,
     cache: bool = True,
+    budget_usd: float | None = None,
 ) -> Run:
     """`harness.run`: compare the variants of the experiment at `config`; returns the run.
 
@@ -162,6 +167,7 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
         out: the folder for the run's folder, instead of `reports/<name>`.
         resume: the folder or id of a run that was stopped, to go on with.
         cache: whether what earlier runs were answered is not asked for again.
+        budget_usd: what calls of models may cost; no call is made that could exceed it.
 
     Raises:
         InputError: if anything that the experiment needs is wrong.
@@ -178,6 +184,7 @@ def run_config(  # noqa: PLR0913  keywords, as the command line's flags
         out=None if out is None else Path(out),
         resume=None if resume is None else str(resume),
         cache=cache,
+        budget_usd=budget_usd,
     )
     try:
         return run_experiment(Path(config), options)

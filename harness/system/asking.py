@@ -11,13 +11,14 @@ from harness.core.chat import (
     Message,
     ModelRequest,
     RequestedCall,
+    ServiceError,
     ToolChoice,
     ToolSpec,
 )
 from harness.core.record import Stage, Step, Usage
 from harness.core.values import JsonValue, encodable, fingerprint
 from harness.core.variant import ModelChoice, Prompt, Subtask
-from harness.ports import Pacer
+from harness.ports import Budget, Pacer
 from harness.system.calls import Call, made, service
 from harness.system.log import Ended, TrialLog
 from harness.system.parts import Parts
@@ -107,6 +108,8 @@ class Asker:
         asked = self._asked(question)
 
         async def attempt() -> Completion:
+            if self._parts.budget is not None:
+                return await self._within(self._parts.budget, request)
             return _sendable(await self._provider.complete(request))
 
         key = self._key(request, log.repeat)
@@ -127,6 +130,38 @@ class Asker:
         if self._cache and ended.value is not None:
             self._cache.put(key, ended.value)
         return ended
+
+    async def _within(self, budget: Budget, request: ModelRequest) -> Completion:
+        """Make an attempt within the budget; one that fails may have been billed like an answer."""
+        most_usd = self._most_usd(request)
+        await budget.reserve(most_usd)
+        cost_usd = most_usd
+        try:
+            answer = _sendable(await self._provider.complete(request))
+            known_usd = self._parts.cost_usd(self._choice, answer.usage)
+            cost_usd = most_usd if known_usd is None else known_usd
+        except ServiceError as error:
+            cost_usd = 0.0 if error.kind in _NOT_BILLED else most_usd
+            raise
+        finally:
+            await budget.settle(most_usd, cost_usd)
+        return answer
+
+    def _most_usd(self, request: ModelRequest) -> float:
+        """What a call can cost at most: a prompt has no more tokens than bytes.
+
+        The budget is only there where prices and lengths of answers are known.
+        """
+        texts = [message.content for message in request.messages]
+        texts += [call.arguments for message in request.messages for call in message.calls]
+        texts += [f"{tool.description}{tool.parameters}" for tool in request.tools]
+        n_prompt = sum(len(text.encode(errors="replace")) + _FRAME_BYTES for text in texts)
+        n_answer: Any = request.params["max_output_tokens"]
+        costs = [
+            self._parts.cost_usd(self._choice, Usage(n_prompt, 0, n_answer, n_written, 0))
+            for n_written in (0, n_prompt)
+        ]
+        return max(cost or 0.0 for cost in costs)
 
     def _key(self, request: ModelRequest, repeat: int) -> str:
         """The hash of all that an answer depends on."""
@@ -154,6 +189,13 @@ class Asker:
             asked["tools"] = [tool.name for tool in question.tools]
             asked["tool_choice"] = question.tool_choice
         return asked
+
+
+_NOT_BILLED = frozenset(
+    {"connection", "rate_limited", "overloaded", "authentication", "not_found", "bad_request"}
+)
+_FRAME_BYTES = 64
+"""For what a provider puts around each text: roles, names, marks."""
 
 
 def _own_s(answer: Completion) -> float:

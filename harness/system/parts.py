@@ -9,7 +9,7 @@ from typing import Any
 from harness.core.chat import ToolSpec
 from harness.core.record import Usage
 from harness.core.variant import ModelChoice
-from harness.ports import AnswerCache, Provider, Reranker, Retriever, Toolbox
+from harness.ports import AnswerCache, Budget, Provider, Reranker, Retriever, Toolbox
 
 
 def _no_price(choice: ModelChoice, usage: Usage) -> float | None:
@@ -32,7 +32,8 @@ class Parts:
     `Retrieval.key`, `functions` (the rules in Python) by their name `module:function`. `tools` are
     what each toolbox told when it was opened. `cost_usd` prices a model's call (None: unknown),
     `count_tokens` measures a text for the context's budget, `nearest` gives the positions of the
-    `k` texts nearest to a query, nearest first. `cache` keeps answers between runs, if any does.
+    `k` texts nearest to a query, nearest first. `cache` keeps answers between runs, if any does;
+    `budget` bounds what is spent on calls, if anything does.
     """
 
     providers: Mapping[str, Provider]
@@ -45,3 +46,4 @@ class Parts:
     count_tokens: Callable[[str], int] = _quarter_of_characters
     nearest: Callable[[Sequence[str], str, int], Sequence[int]] = _first
     cache: AnswerCache | None = None
+    budget: Budget | None = None
