@@ -13,7 +13,7 @@ help:
 	@echo "make test               all tests but the simulations (a few minutes)"
 	@echo "make check              lint, format, types, import contracts"
 	@echo "make slow               simulations of the statistics (many minutes)"
-	@echo "make bench              speed and memory, as ratios to plain pandas and scipy"
+	@echo "make bench              speed and memory, as ratios to plain loops, pandas and scipy"
 	@echo "make figures            what the embedded model can do, measured"
 	@echo "make train-local-model  train the embedded model anew (about an hour; downloads torch)"
 	@echo "make clean              remove the environment, caches and build/ (reports stay)"
@@ -35,6 +35,7 @@ slow: $(VENV)/.synced
 
 bench: $(VENV)/.synced
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/engine/run.py
 
 figures: $(VENV)/.synced
 	$(BIN)/python -m training.figures

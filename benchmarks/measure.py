@@ -27,13 +27,20 @@ class Cost:
     peak_rss_mb: float
 
 
-def measured(command: Sequence[str], folder: Path) -> tuple[Cost, str]:
+def measured(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    check: bool = True,
+) -> tuple[Cost, str]:
     """Run `command` in `folder`; what it took, and what it printed.
 
     Raises:
-        RuntimeError: if it fails, with the end of what it said.
+        RuntimeError: if it fails and is to be checked, with the end of what it said.
     """
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    if environment is None:
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     said = folder / "said.txt"
     with said.open("w+") as out:
         began = time.perf_counter()
@@ -44,7 +51,7 @@ def measured(command: Sequence[str], folder: Path) -> tuple[Cost, str]:
         wall_s = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
     text = said.read_text()
-    if process.returncode:
+    if process.returncode and check:
         raise RuntimeError(f"{command} ended with {process.returncode}:\n{text[-2000:]}")
     unit = 1 if sys.platform == "darwin" else 1024
     rss_mb = usage.ru_maxrss * unit / 1e6

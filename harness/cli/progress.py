@@ -69,9 +69,8 @@ class ProgressLines:
         if tally.is_pilot and not self._forecast:
             self._forecast = forecast(tally)
             if self._forecast:
-                note(
-                    f"harness: by the first {tally.n_done} trials, the whole run takes {self._forecast}"
-                )
+                pilot = f"by the first {tally.n_done} trials"
+                note(f"harness: {pilot}, the whole run takes {self._forecast}")
 
     def close(self) -> None:
         """Nothing is left to be said."""
