@@ -279,6 +279,7 @@ class Pacer(Protocol):
         route: str,
         attempt: Callable[[], Awaitable[T]],
         own_s: Callable[[T], float] | None = None,
+        n_tokens: int = 0,
     ) -> Paced[T]:
         """Make `attempt` until it succeeds or there is no point in another one.
 
@@ -286,6 +287,7 @@ class Pacer(Protocol):
             route: the service, such as `http/llama @ 127.0.0.1:8000`; limits hold per route.
             attempt: one attempt, which raises ServiceError.
             own_s: what the service itself took, by what an attempt gave; by default all of it.
+            n_tokens: what an attempt counts where tokens are limited.
 
         Raises:
             GaveUpError: with the last attempt's error and what all of them took.

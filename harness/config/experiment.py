@@ -17,14 +17,14 @@ from harness.config.gate import (
     policy_of_experiment,
     unknown,
 )
-from harness.config.models import ExperimentFile, PrimaryEntry, ScorerEntry
+from harness.config.models import ExecutionFile, ExperimentFile, PrimaryEntry, ScorerEntry
 from harness.config.paths import PathError, require, resolve
 from harness.config.source import Location, Source, read_yaml
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
 from harness.config.variant import Entry, RecordedVariant, read_entries
 from harness.core.example import ALL
-from harness.core.experiment import Analysis, Excuse, Execution, PrimaryFigure
+from harness.core.experiment import Analysis, Excuse, Execution, PrimaryFigure, ServiceLimits
 from harness.core.policy import GatePolicy
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
@@ -198,7 +198,7 @@ def _experiment(
             Excuse((excused.pair[0], excused.pair[1]), excused.reason)
             for excused in file.confounded_ok
         ),
-        execution=Execution(file.execution.concurrency, file.execution.attempts),
+        execution=_execution(file.execution),
         allowed_hosts=None if hosts is None else tuple(hosts),
         policy=policy,
         source=source,
@@ -235,6 +235,14 @@ def _repeats(source: Source) -> int | None:
     """The repeats that a file with mistakes states; None where it does not, maybe by mistake."""
     given = source.data.get("repeats")
     return given if isinstance(given, int) and not isinstance(given, bool) and given > 0 else None
+
+
+def _execution(file: ExecutionFile) -> Execution:
+    limits = {
+        service: ServiceLimits(one.in_flight, one.requests_per_minute, one.tokens_per_minute)
+        for service, one in file.limits.items()
+    }
+    return Execution(file.concurrency, file.attempts, limits)
 
 
 def _analysis(file: ExperimentFile) -> Analysis:

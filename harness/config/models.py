@@ -184,6 +184,17 @@ class ExcusedPair(FileModel):
         return pair
 
 
+class LimitsFile(FileModel):
+    """What a service may be asked for."""
+
+    in_flight: Annotated[Whole, Field(ge=1, le=1000)] | None = None
+    """Calls at once; default: as many as trials."""
+    requests_per_minute: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """Calls in a minute."""
+    tokens_per_minute: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Tokens in a minute: those of prompts, and max_output_tokens of each call."""
+
+
 class ExecutionFile(FileModel):
     """How live variants are run."""
 
@@ -191,6 +202,8 @@ class ExecutionFile(FileModel):
     """How many trials run at once."""
     attempts: Annotated[Whole, Field(ge=1, le=10)] = 4
     """How often a call is made before a failing service is given up."""
+    limits: dict[str, LimitsFile] = {}
+    """By `provider/model`, or by provider: what your account, or your own server, takes."""
 
 
 class ExperimentFile(FileModel):

@@ -49,11 +49,34 @@ class Excuse:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """What a service may be asked for; None: no limit beside the trials at once.
+
+    Tokens are counted as providers count them: those of the prompt, estimated by its length, and
+    `max_output_tokens`.
+    """
+
+    in_flight: int | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
-    """How live variants are run: trials at once, and attempts of a call before it is given up."""
+    """How live variants are run: trials at once, and attempts of a call before it is given up.
+
+    `limits` are by `provider/model` or by provider; the former goes before the latter.
+    """
 
     concurrency: int = 8
     attempts: int = 4
+    limits: Mapping[str, ServiceLimits] = field(default_factory=dict)
+
+    def limits_of(self, route: str) -> ServiceLimits:
+        """Those of a route, such as `http/llama @ 127.0.0.1:8000`."""
+        model = route.partition(" @ ")[0]
+        found = self.limits.get(model) or self.limits.get(model.partition("/")[0])
+        return found or ServiceLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from harness.core.chat import SYSTEM_ERRORS, GaveUpError, ServiceError
+from harness.core.experiment import Execution, ServiceLimits
 from harness.errors import ServiceDownError
 from harness.execution.places import Places
+from harness.execution.rates import Rate
 from harness.ports import Paced, Timer
 
 T = TypeVar("T")
@@ -23,8 +26,35 @@ FIRST_CALLS = 10
 """A service of which so many calls, and no fewer than are made at once, all fail is down."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """The limits of one route at work."""
+
+    places: Places
+    requests: Rate | None
+    tokens: Rate | None
+
+
+def _service(limits: ServiceLimits, concurrency: int) -> _Service:
+    requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
+    return _Service(
+        Places(min(limits.in_flight or concurrency, concurrency)),
+        Rate(requests) if requests else None,
+        Rate(tokens) if tokens else None,
+    )
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What a call has taken so far beside a successful attempt."""
+
+    attempts: int = 0
+    queue_s: float = 0.0
+    retry_wait_s: float = 0.0
+
+
 class ServicePacer:
-    """A `harness.ports.Pacer`: at most `concurrency` calls in flight per route (see `Places`).
+    """A `harness.ports.Pacer`: limits hold per route (see `Execution`, `Places` and `Rate`).
 
     A call is attempted up to `attempts` times, if the kind of its failure allows. The pause before
     the n-th repetition is drawn from 0 to `FIRST_PAUSE_S` x 2^n ("full jitter": Brooker,
@@ -32,26 +62,27 @@ class ServicePacer:
     whichever is longer. A call that pauses holds no place.
     """
 
-    def __init__(self, concurrency: int, attempts: int, timer: Timer, seed: int = 0) -> None:
-        self._concurrency = concurrency
-        self._attempts = attempts
+    def __init__(self, execution: Execution, timer: Timer, seed: int = 0) -> None:
+        self._execution = execution
+        self._attempts = execution.attempts
         self._timer = timer
         self._generator = np.random.default_rng(seed)
-        self._places: dict[str, Places] = {}
+        self._services: dict[str, _Service] = {}
         self._n_lost: dict[str, int] = {}
         self._answered: set[str] = set()
 
     @property
     def lowered(self) -> dict[str, int]:
         """How few calls at once the services took that refused many, by route."""
-        found = ((route, places.least) for route, places in self._places.items())
-        return {route: least for route, least in found if least < self._concurrency}
+        places = {route: service.places for route, service in self._services.items()}
+        return {route: one.least for route, one in places.items() if one.least < one.most}
 
     async def run(
         self,
         route: str,
         attempt: Callable[[], Awaitable[T]],
         own_s: Callable[[T], float] | None = None,
+        n_tokens: int = 0,
     ) -> Paced[T]:
         """Make `attempt` until it succeeds or there is no point in another one.
 
@@ -59,42 +90,59 @@ class ServicePacer:
             GaveUpError: with the last attempt's error and what all of them took.
             ServiceDownError: if the route has answered none of its first calls.
         """
-        places = self._places.get(route)
-        if places is None:
-            places = self._places[route] = Places(self._concurrency)
-        now_s = self._timer.now_s
-        queue_s = retry_wait_s = 0.0
-        made = 0
+        service, spent = self._service(route), _Spent()
         while True:
-            asked = now_s()
-            await places.take()
-            began = now_s()
-            queue_s += began - asked
-            made += 1
-            refused = False
+            began = await self._admitted(service, n_tokens, spent)
             try:
                 value = await attempt()
             except ServiceError as error:
                 failed = error
-                refused = error.kind in _REFUSALS
+                service.places.give_back(refused=error.kind in _REFUSALS)
+            except BaseException:
+                service.places.give_back(refused=False)
+                raise
             else:
+                service.places.give_back(refused=False)
                 self._answered.add(route)
-                took_s = now_s() - began
+                took_s = self._timer.now_s() - began
                 latency_s = took_s if own_s is None else min(took_s, own_s(value))
-                queue_s += took_s - latency_s
-                return Paced(value, latency_s, made, queue_s, retry_wait_s)
-            finally:
-                places.give_back(refused=refused)
-            retry_wait_s += now_s() - began
-            pause_s = self._pause_s(failed, made)
+                queue_s = spent.queue_s + took_s - latency_s
+                return Paced(value, latency_s, spent.attempts, queue_s, spent.retry_wait_s)
+            pause_s = self._pause_s(failed, spent.attempts)
             if pause_s is None:
+                spent.retry_wait_s += self._timer.now_s() - began
                 self._count(route, failed)
-                raise GaveUpError(
-                    failed, attempts=made, queue_s=queue_s, retry_wait_s=retry_wait_s
-                ) from failed
-            paused = now_s()
+                raise GaveUpError(failed, **asdict(spent)) from failed
             await self._timer.sleep(pause_s)
-            retry_wait_s += now_s() - paused
+            spent.retry_wait_s += self._timer.now_s() - began
+
+    def _service(self, route: str) -> _Service:
+        service = self._services.get(route)
+        if service is None:
+            limits = self._execution.limits_of(route)
+            service = self._services[route] = _service(limits, self._execution.concurrency)
+        return service
+
+    async def _admitted(self, service: _Service, n_tokens: int, spent: _Spent) -> float:
+        """Wait for a place and for the limits by the minute; when an attempt may begin."""
+        asked = self._timer.now_s()
+        await service.places.take()
+        try:
+            await self._due(service, n_tokens)
+        except BaseException:
+            service.places.give_back(refused=False)
+            raise
+        began = self._timer.now_s()
+        spent.queue_s += began - asked
+        spent.attempts += 1
+        return began
+
+    async def _due(self, service: _Service, n_tokens: int) -> None:
+        """Wait until the limits by the minute allow another attempt."""
+        for rate, n_units in ((service.requests, 1), (service.tokens, n_tokens)):
+            wait_s = rate.wait_s(n_units, self._timer.now_s()) if rate else 0.0
+            if wait_s > 0:
+                await self._timer.sleep(wait_s)
 
     def _count(self, route: str, failed: ServiceError) -> None:
         """Note a call that was given up; raises ServiceDownError if there is no hope for others.
@@ -106,7 +154,7 @@ class ServicePacer:
         if route in self._answered:
             return
         n_lost = self._n_lost[route] = self._n_lost.get(route, 0) + 1
-        if n_lost >= max(FIRST_CALLS, self._concurrency):
+        if n_lost >= max(FIRST_CALLS, self._execution.concurrency):
             raise ServiceDownError(route, n_lost, f"{failed.kind}: {failed.message}")
 
     def _pause_s(self, failed: ServiceError, made: int) -> float | None:

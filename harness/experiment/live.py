@@ -117,7 +117,7 @@ async def _answer_all(
         budget = Budget(run.budget_usd, total_cost(ended.records()).spent_usd)
     try:
         parts = await opened_parts(run.variants, used, run.prices, cache, budget)
-        pacer = ServicePacer(run.execution.concurrency, run.execution.attempts, timer, run.seed)
+        pacer = ServicePacer(run.execution, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
         ended.start()
         watch = asyncio.create_task(lag.watch())

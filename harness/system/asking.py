@@ -125,7 +125,9 @@ class Asker:
             step = Step(stage, log.now_s(), 0.0, attempts=0)
             (step,) = described(step, kept)
             return Ended((replace(step, detail={**step.detail, "cached": True}),), kept)
-        call = Call(stage, self._route, attempt, described, asked, Usage(), _own_s)
+        call = Call(
+            stage, self._route, attempt, described, asked, Usage(), _own_s, _n_tokens(request)
+        )
         ended = await made(call, self._pacer, log)
         if self._cache and ended.value is not None:
             self._cache.put(key, ended.value)
@@ -196,6 +198,13 @@ _NOT_BILLED = frozenset(
 )
 _FRAME_BYTES = 64
 """For what a provider puts around each text: roles, names, marks."""
+
+
+def _n_tokens(request: ModelRequest) -> int:
+    """What providers count beforehand: the prompt, by its length, and the longest answer."""
+    n_characters = sum(len(message.content) for message in request.messages)
+    n_answer: Any = request.params.get("max_output_tokens") or 0
+    return n_characters // 4 + int(n_answer)
 
 
 def _own_s(answer: Completion) -> float:

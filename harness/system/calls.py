@@ -43,7 +43,7 @@ class Call(Generic[T]):
 
     `described` completes the step of a call that succeeded (cost, usage, detail); it may make two
     of one. `detail` and `usage` are those of the step if the call fails for good. `own_s` is what
-    the service took by what it gave, where its client tells.
+    the service took by what it gave, where its client tells; `n_tokens` what it counts at most.
     """
 
     stage: Stage
@@ -53,13 +53,14 @@ class Call(Generic[T]):
     detail: Mapping[str, JsonValue] = field(default_factory=dict)
     usage: Usage | None = None
     own_s: Callable[[T], float] | None = None
+    n_tokens: int = 0
 
 
 async def made(call: Call[T], pacer: Pacer, log: TrialLog) -> Ended[T]:
     """Make a call. It is not added to the log yet: calls may be made at once."""
     start_s = log.now_s()
     try:
-        paced = await pacer.run(call.route, call.attempt, call.own_s)
+        paced = await pacer.run(call.route, call.attempt, call.own_s, call.n_tokens)
     except GaveUpError as error:
         return Ended((_failed(call, start_s, error),), error=error)
     step = Step(

@@ -65,7 +65,7 @@ class PlainPacer:
         self._pause_s, self._queue_s = pause_s, queue_s
         self.routes = []
 
-    async def run(self, route, attempt, own_s=None):
+    async def run(self, route, attempt, own_s=None, n_tokens=0):
         self.routes.append(route)
         asked_s = self._timer.now_s()
         await self._timer.sleep(self._queue_s)

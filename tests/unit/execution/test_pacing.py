@@ -9,6 +9,7 @@ import pytest
 from hand_timer import HandTimer
 
 from harness.core.chat import ErrorKind, GaveUpError, ServiceError
+from harness.core.experiment import Execution, ServiceLimits
 from harness.errors import ServiceDownError
 from harness.execution.pacing import (
     FIRST_CALLS,
@@ -48,7 +49,7 @@ def run(pacer: ServicePacer, attempt: Callable[[], Awaitable[str]]) -> object:
 
 def test_a_call_that_succeeds_takes_its_own_time_only() -> None:
     timer = HandTimer()
-    paced = run(ServicePacer(1, 4, timer), Flaky(timer))
+    paced = run(ServicePacer(Execution(1, 4), timer), Flaky(timer))
     assert (paced.value, paced.latency_s, paced.attempts) == ("done", 1.0, 1)  # type: ignore[attr-defined]
     assert (paced.queue_s, paced.retry_wait_s) == (0.0, 0.0)  # type: ignore[attr-defined]
 
@@ -59,7 +60,7 @@ def test_a_call_that_succeeds_takes_its_own_time_only() -> None:
 def test_what_may_yet_succeed_is_repeated_and_its_time_kept_apart(kind: ErrorKind) -> None:
     timer = HandTimer()
     attempt = Flaky(timer, failing(kind), failing(kind))
-    paced = run(ServicePacer(1, 4, timer), attempt)
+    paced = run(ServicePacer(Execution(1, 4), timer), attempt)
     assert paced.latency_s == pytest.approx(1.0)  # type: ignore[attr-defined]
     assert paced.attempts == 3  # type: ignore[attr-defined]
     pauses = timer.now_s() - 3.0
@@ -74,7 +75,7 @@ def test_what_cannot_succeed_is_attempted_once(kind: ErrorKind) -> None:
     timer = HandTimer()
     attempt = Flaky(timer, failing(kind))
     with pytest.raises(GaveUpError) as caught:
-        run(ServicePacer(1, 4, timer), attempt)
+        run(ServicePacer(Execution(1, 4), timer), attempt)
     assert attempt.made == caught.value.attempts == 1
     assert caught.value.kind == kind
     assert caught.value.retry_wait_s == 1.0
@@ -84,13 +85,13 @@ def test_it_gives_up_after_the_last_attempt() -> None:
     timer = HandTimer()
     attempt = Flaky(timer, *[failing("server_error")] * 9)
     with pytest.raises(GaveUpError) as caught:
-        run(ServicePacer(1, 3, timer), attempt)
+        run(ServicePacer(Execution(1, 3), timer), attempt)
     assert attempt.made == caught.value.attempts == 3
 
 
 def test_a_server_is_given_the_time_that_it_asks_for() -> None:
     timer = HandTimer()
-    run(ServicePacer(1, 2, timer), Flaky(timer, failing("rate_limited", 17.0)))
+    run(ServicePacer(Execution(1, 2), timer), Flaky(timer, failing("rate_limited", 17.0)))
     assert timer.now_s() == 1.0 + 17.0 + 1.0
 
 
@@ -98,14 +99,14 @@ def test_a_pause_that_nobody_would_wait_for_ends_it() -> None:
     timer = HandTimer()
     attempt = Flaky(timer, failing("rate_limited", LONGEST_ASKED_PAUSE_S + 1))
     with pytest.raises(GaveUpError):
-        run(ServicePacer(1, 4, timer), attempt)
+        run(ServicePacer(Execution(1, 4), timer), attempt)
     assert attempt.made == 1
 
 
 def test_pauses_grow_to_a_bound() -> None:
     timer = HandTimer()
     with pytest.raises(GaveUpError):
-        run(ServicePacer(1, 10, timer), Flaky(timer, *[failing("timeout")] * 10))
+        run(ServicePacer(Execution(1, 10), timer), Flaky(timer, *[failing("timeout")] * 10))
     pauses = [pause for pause in timer.slept if pause != 1.0]
     assert len(pauses) == 9
     assert all(
@@ -132,7 +133,7 @@ def test_no_route_has_more_calls_in_flight_than_allowed_and_waiting_is_told() ->
         queues.append((await pacer.run(route, attempt)).queue_s)
 
     async def all_at_once() -> None:
-        pacer = ServicePacer(3, 1, timer)
+        pacer = ServicePacer(Execution(3, 1), timer)
         async with asyncio.TaskGroup() as group:
             for number in range(20):
                 group.create_task(call(pacer, "ab"[number % 2]))
@@ -163,8 +164,11 @@ def test_a_service_that_never_answers_is_down(kind: ErrorKind) -> None:
     timer = HandTimer()
     kinds = [kind] * 40
     why = f"route has answered none of its first {FIRST_CALLS} calls: {kind}: no"
-    assert calls_until_down(ServicePacer(2, 1, timer), timer, *kinds) == (FIRST_CALLS, why)
-    assert calls_until_down(ServicePacer(25, 1, timer), timer, *kinds)[0] == 25
+    assert calls_until_down(ServicePacer(Execution(2, 1), timer), timer, *kinds) == (
+        FIRST_CALLS,
+        why,
+    )
+    assert calls_until_down(ServicePacer(Execution(25, 1), timer), timer, *kinds)[0] == 25
 
 
 @pytest.mark.parametrize("sign_of_life", [None, "context_too_long", "refused"])
@@ -172,12 +176,12 @@ def test_a_service_that_has_answered_once_never_is(sign_of_life: ErrorKind | Non
     timer = HandTimer()
     kinds: list[ErrorKind | None] = ["connection"] * 40
     kinds[7] = sign_of_life
-    assert calls_until_down(ServicePacer(2, 1, timer), timer, *kinds) == (40, "")
+    assert calls_until_down(ServicePacer(Execution(2, 1), timer), timer, *kinds) == (40, "")
 
 
 def test_each_service_is_counted_by_itself() -> None:
     timer = HandTimer()
-    pacer = ServicePacer(2, 1, timer)
+    pacer = ServicePacer(Execution(2, 1), timer)
 
     async def calls() -> list[str]:
         told = []
@@ -189,3 +193,74 @@ def test_each_service_is_counted_by_itself() -> None:
         return told
 
     assert asyncio.run(calls()) == ["connection"] * (2 * FIRST_CALLS - 2)
+
+
+def timed(limits: ServiceLimits, n: int, n_tokens: int = 0, took_s: float = 0.0) -> list[float]:
+    """When each of `n` calls at once to one service began."""
+    timer = HandTimer()
+    began: list[float] = []
+
+    async def attempt() -> None:
+        began.append(timer.now_s())
+        timer.advance(took_s)
+
+    async def all_of_them() -> None:
+        pacer = ServicePacer(Execution(1, 1, {"http/m": limits}), timer)
+        for _ in range(n):
+            await pacer.run("http/m @ here", attempt, n_tokens=n_tokens)
+
+    asyncio.run(all_of_them())
+    return began
+
+
+def test_requests_by_the_minute_are_spread() -> None:
+    began = timed(ServiceLimits(requests_per_minute=60), 30)
+    assert [moment for moment in began if moment == 0.0] == [0.0] * 7  # a burst of six, and one
+    assert began[-1] == pytest.approx(23)
+    for first in range(len(began)):
+        assert sum(began[first] <= moment < began[first] + 60 for moment in began) <= 67
+
+
+def test_tokens_by_the_minute_are_spread() -> None:
+    began = timed(ServiceLimits(tokens_per_minute=6000), 20, n_tokens=1000)
+    assert began[-1] == pytest.approx(19 * 10 - 6)
+
+
+def test_a_service_that_is_slower_than_its_limit_is_not_waited_for() -> None:
+    began = timed(ServiceLimits(requests_per_minute=60, tokens_per_minute=1e9), 30, 10, took_s=2.0)
+    assert began == pytest.approx([2.0 * i for i in range(30)])
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ("http/m @ 10.0.0.1", 3),
+        ("http/other @ 10.0.0.1", 5),
+        ("openai/m", None),
+        ("httpx/m", None),
+    ],
+)
+def test_limits_are_by_model_or_by_provider(route: str, expected: int | None) -> None:
+    limits = {"http/m": ServiceLimits(3), "http": ServiceLimits(5)}
+    assert Execution(limits=limits).limits_of(route).in_flight == expected
+
+
+def test_calls_in_flight_are_limited_by_service() -> None:
+    flying = most = 0
+
+    async def attempt() -> None:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        await asyncio.sleep(0)
+        flying -= 1
+
+    async def all_at_once() -> None:
+        execution = Execution(50, 1, {"http": ServiceLimits(in_flight=3)})
+        pacer = ServicePacer(execution, HandTimer())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(30):
+                group.create_task(pacer.run("http/m @ here", attempt))
+
+    asyncio.run(all_at_once())
+    assert most == 3

@@ -79,13 +79,24 @@ def test_variants_of_one_example_are_close_in_time(here: Path, server: ModelServ
 
 def test_every_trial_is_told_as_it_ends(here: Path, server: ModelServer) -> None:
     desk.config(*TWO, url=server.openai_url)
-    told: list[tuple[int, int]] = []
+    told: list[object] = []
 
-    def progress(record: Record, done: int, total: int) -> None:
-        told.append((done, total))
+    class Told:
+        def begin(
+            self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        ) -> None:
+            told.append((tuple(variants), n_each, in_flight, tuple(before)))
 
-    run_experiment(desk.CONFIG, progress=progress)
-    assert told == [(n, 24) for n in range(1, 25)]
+        def ended(self, record: Record) -> None:
+            told.append((record.variant, record.example_id))
+
+        def close(self) -> None:
+            told.append("closed")
+
+    run_experiment(desk.CONFIG, progress=Told())
+    assert told[0] == (("a", "b"), 12, 8, ())
+    assert told[-1] == "closed"
+    assert len(set(told[1:-1])) == len(told[1:-1]) == 24
 
 
 def test_a_run_beside_a_running_loop(here: Path, server: ModelServer) -> None:
@@ -194,7 +205,15 @@ def test_what_is_pinned_of_a_live_run(here: Path, server: ModelServer) -> None:
     execution = manifest["execution"]
     loop = execution.pop("event_loop")
     assert (loop["in_flight"], loop["in_flight_asked_for"]) == (8, 8)
-    assert execution == {"concurrency": 8, "attempts": 4, "schedule_seed": 0, "most_at_once": {}}
+    cost = {"spent_usd": 0.0, "avoided_usd": 0.0, "n_cached": 0, "n_unknown": 1}
+    assert execution == {
+        "concurrency": 8,
+        "attempts": 4,
+        "limits": {},
+        "schedule_seed": 0,
+        "most_at_once": {},
+        "cost": cost,
+    }
     assert manifest["events"] == []
     assert manifest["prices"]["used"] == {"http/m": None}
     assert manifest["tokens_counted_by"].startswith("tiktoken")
