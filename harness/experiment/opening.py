@@ -11,7 +11,7 @@ from harness.errors import InputError, Problem
 from harness.experiment.components import Components
 from harness.experiment.indexes import open_retrievers
 from harness.experiment.pricing import pricer
-from harness.experiment.readiness import not_opened, wrong_tools
+from harness.experiment.readiness import not_opened, secrets_of, wrong_tools
 from harness.ports import AnswerCache, Budget, Provider, Reranker
 from harness.registry import Kind
 from harness.system.parts import Parts
@@ -62,6 +62,7 @@ async def opened_parts(
         nearest=nearest,
         cache=cache,
         budget=budget,
+        secrets=tuple(secrets_of(used)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -19,6 +20,7 @@ _HINTS: Mapping[ErrorKind, str] = {
     "authentication": "check the environment variables that its options name",
     "not_found": "check the names among its options",
 }
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _ANY_HINT = "put right what it says, or change its options"
 
 
@@ -91,17 +93,43 @@ def _users(variants: Iterable[LiveVariant]) -> list[tuple[Use, str]]:
     return [(use, ", ".join(ids)) for use, ids in found.values()]
 
 
-def _unset_variables(plugin: BaseModel, at: str = "") -> Iterator[tuple[str, str]]:
-    """Options that name an environment variable which is not set, and its name.
+def secrets_of(components: Components) -> set[str]:
+    """What a run must not keep: the values of environment variables that its plugins name.
+
+    And of those whose names tell of secrets: SDKs read some of them on their own.
+    """
+    plugins: list[BaseModel] = []
+    for table in (
+        components.providers,
+        components.retrievers,
+        components.rerankers,
+        components.toolboxes,
+    ):
+        plugins += [plugin for plugin in table.values() if isinstance(plugin, BaseModel)]
+    named = {name for plugin in plugins for _, name in _variables(plugin)}
+    named |= {name for name in os.environ if _SECRET_NAME.search(name)}
+    values = {os.environ.get(name, "") for name in named}
+    return {value for value in values | {value.strip() for value in values} if value}
+
+
+def _unset_variables(plugin: BaseModel) -> Iterator[tuple[str, str]]:
+    """Options that name an environment variable which is not set, and its name."""
+    for option, name in _variables(plugin):
+        value = os.environ.get(name)
+        if value is None or (not value.strip() and option.endswith("_env")):
+            yield option, name
+
+
+def _variables(plugin: BaseModel, at: str = "") -> Iterator[tuple[str, str]]:
+    """Options that name an environment variable, and its name.
 
     They are known by their names (see `harness.ports`), in plugins within the plugin too.
     """
     for option in type(plugin).model_fields:
         value = getattr(plugin, option)
         if isinstance(value, BaseModel):
-            yield from _unset_variables(value, f"{at}{option}.")
+            yield from _variables(value, f"{at}{option}.")
         elif option.endswith("_env") and isinstance(value, str):
-            if not os.environ.get(value, "").strip():
-                yield at + option, value
+            yield at + option, value
         elif option == "env" and isinstance(value, tuple):
-            yield from ((at + option, name) for name in value if name not in os.environ)
+            yield from ((at + option, name) for name in value)

@@ -22,6 +22,7 @@ from harness.ports import Budget, Pacer
 from harness.system.calls import Call, made, service
 from harness.system.log import Ended, TrialLog
 from harness.system.parts import Parts
+from harness.system.redaction import Redactor
 from harness.system.text import bounded
 from harness.templating.template import PromptTemplate
 
@@ -85,6 +86,7 @@ class Asker:
         self._pacer = pacer
         in_process = getattr(self._provider, "in_process", False)
         self._cache = None if in_process else parts.cache
+        self._redactor = Redactor(parts.secrets)
 
     def messages(self, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """The prompt's messages.
@@ -130,7 +132,7 @@ class Asker:
         )
         ended = await made(call, self._pacer, log)
         if self._cache and ended.value is not None:
-            self._cache.put(key, ended.value)
+            self._cache.put(key, self._redactor.completion(ended.value))
         return ended
 
     async def _within(self, budget: Budget, request: ModelRequest) -> Completion:

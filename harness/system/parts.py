@@ -33,7 +33,8 @@ class Parts:
     what each toolbox told when it was opened. `cost_usd` prices a model's call (None: unknown),
     `count_tokens` measures a text for the context's budget, `nearest` gives the positions of the
     `k` texts nearest to a query, nearest first. `cache` keeps answers between runs, if any does;
-    `budget` bounds what is spent on calls, if anything does.
+    `budget` bounds what is spent on calls, if anything does. `secrets` are in nothing that a trial
+    leaves.
     """
 
     providers: Mapping[str, Provider]
@@ -47,3 +48,4 @@ class Parts:
     nearest: Callable[[Sequence[str], str, int], Sequence[int]] = _first
     cache: AnswerCache | None = None
     budget: Budget | None = None
+    secrets: tuple[str, ...] = ()

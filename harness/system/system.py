@@ -9,6 +9,7 @@ from harness.core.variant import LiveVariant
 from harness.ports import Pacer, Timer
 from harness.system.log import TrialLog
 from harness.system.parts import Parts
+from harness.system.redaction import Redactor
 from harness.system.rejection import RejectedError
 from harness.system.text import bounded
 from harness.system.walk import Walk
@@ -37,6 +38,7 @@ class System:
         self._variant = variant
         self._walk = Walk(variant, parts, pacer)
         self._timer = timer
+        self._redactor = Redactor(parts.secrets)
 
     async def answer(
         self,
@@ -65,7 +67,7 @@ class System:
         """
         log = TrialLog(self._timer, repeat)
         outcome = await self._outcome(log, input)
-        return Record(
+        record = Record(
             variant=self._variant.id,
             example_id=example_id,
             repeat=repeat,
@@ -76,6 +78,7 @@ class System:
             usage=log.usage(),
             trace=log.trace(block, began_s),
         )
+        return self._redactor.record(record)
 
     async def _outcome(self, log: TrialLog, given: JsonValue) -> Outcome:
         try:

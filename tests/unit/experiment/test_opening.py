@@ -125,7 +125,7 @@ def test_two_retrievals_over_one_corpus_read_it_once(server: ModelServer) -> Non
 def test_an_index_is_kept_under_its_key_and_used_again(server: ModelServer) -> None:
     desk.config(f"id: a\n{RAG % ('bm25', '')}", more="factors: []\n", url=server.openai_url)
     first = desk.trials(desk.run(limit=3))
-    kept = sorted(path for path in Path("cache").rglob("*") if path.is_file())
+    kept = sorted(path for path in Path("cache/index").rglob("*") if path.is_file())
     before = [path.stat().st_mtime_ns for path in kept]
     assert kept
     (key,) = keys(desk.ready())
