@@ -18,10 +18,12 @@ from harness.execution.budget import Budget
 from harness.execution.lag import LoopLag
 from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
+from harness.execution.sentinel import FEWEST_TRIALS, Sentinel
 from harness.experiment.components import Components
 from harness.experiment.ended import EndedTrials, Key, Progress, Silence
 from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
+from harness.experiment.watching import drift_warnings, sentinel_of
 from harness.planning.schedule import schedule
 from harness.storage.answers import AnswerCache
 from harness.storage.journal import Journal
@@ -90,7 +92,7 @@ def answer_all(
     n_each, in_flight = run.n_trials // len(ids), run.execution.concurrency
     progress.begin(ids, n_each, in_flight, tuple(done.values()))
     try:
-        lag, pacer = in_event_loop(lambda: _answer_all(run, ended, cache))
+        watched = in_event_loop(lambda: _answer_all(run, ended, cache))
     except KeyboardInterrupt:
         ended.interrupted()
         raise
@@ -99,17 +101,50 @@ def answer_all(
         if cache is not None:
             cache.close()
     records = ended.records()
-    facts: dict[str, JsonValue] = {
-        "event_loop": lag.facts,
-        "most_at_once": {**pacer.lowered},
-        "cost": asdict(total_cost(records)),
-    }
-    return Answered(records, facts, tuple(_slowed(lag, pacer)))
+    spending = total_cost(records)
+    spending += watched.sentinel.spending
+    facts: dict[str, JsonValue] = {**watched.facts, "cost": asdict(spending)}
+    warnings = (*watched.slowed(), *drift_warnings(watched.sentinel, records))
+    return Answered(records, facts, warnings)
 
 
-async def _answer_all(
-    run: LiveRun, ended: EndedTrials, cache: AnswerCache | None
-) -> tuple[LoopLag, ServicePacer]:
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What kept an eye on a run."""
+
+    lag: LoopLag
+    pacer: ServicePacer
+    sentinel: Sentinel
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """For the manifest."""
+        samples: dict[str, JsonValue] = {
+            route: [list(sample) for sample in found]
+            for route, found in self.sentinel.samples.items()
+        }
+        return {
+            "event_loop": self.lag.facts,
+            "most_at_once": {**self.pacer.lowered},
+            "sentinel": samples,
+        }
+
+    def slowed(self) -> Iterator[str]:
+        """Why fewer calls were in flight than asked for."""
+        lag = self.lag
+        if lag.allowed < lag.asked_for:
+            yield (
+                f"trials in flight were lowered from {lag.asked_for} to {lag.allowed}: with more, "
+                "this machine would have measured itself and not the service"
+            )
+        for route, least in self.pacer.lowered.items():
+            yield (
+                f"{route} refused many calls: at times no more than {least} of "
+                f"{lag.asked_for} were made at once"
+            )
+
+
+async def _answer_all(run: LiveRun, ended: EndedTrials, cache: AnswerCache | None) -> _Watched:
     used = run.components.of(run.variants)
     timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency)
     budget = None
@@ -119,15 +154,20 @@ async def _answer_all(
         parts = await opened_parts(run.variants, used, run.prices, cache, budget)
         pacer = ServicePacer(run.execution, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
+        is_long = run.n_trials - len(ended.done) >= FEWEST_TRIALS
+        sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer)
+        await sentinel.warm_up()
         ended.start()
-        watch = asyncio.create_task(lag.watch())
+        watching = [asyncio.create_task(watch) for watch in (lag.watch(), sentinel.watch())]
         try:
             await _answers(run, systems, ended, lag)
         finally:
-            watch.cancel()
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
     finally:
         await used.close()
-    return lag, pacer
+    return _Watched(lag, pacer, sentinel)
 
 
 async def _answers(
@@ -158,17 +198,3 @@ def _timed_by_the_wire(record: Record) -> bool:
     """Whether all calls of models were timed as their bytes came, whatever our own loop did."""
     steps = record.trace.steps if record.trace else ()
     return all("connect_s" in step.detail for step in steps if "finish_reason" in step.detail)
-
-
-def _slowed(lag: LoopLag, pacer: ServicePacer) -> Iterator[str]:
-    """Why fewer calls were in flight than asked for."""
-    if lag.allowed < lag.asked_for:
-        yield (
-            f"trials in flight were lowered from {lag.asked_for} to {lag.allowed}: with more, this "
-            "machine would have measured itself and not the service"
-        )
-    for route, least in pacer.lowered.items():
-        yield (
-            f"{route} refused many calls: at times no more than {least} of "
-            f"{lag.asked_for} were made at once"
-        )

@@ -91,6 +91,10 @@ def _plots(view: View) -> dict[str, Any]:
         "latency": svg.axis([q for row in rows for q in (row.p50, row.p95)], 116, include=(0.0,)),
         "cost": _scatter(view, "cost", "Quality against cost per request"),
         "p95": _scatter(view, "p95", "Quality against p95"),
+        "drift": [
+            (row, svg.timeline(row.points, f"{row.route}: {row.least} to {row.most}"))
+            for row in view.drift
+        ],
         "pairs": {
             unit: svg.axis([p.difference for p in view.pairs if p.unit == unit], 150, include=(0,))
             for unit in {pair.unit for pair in view.pairs}

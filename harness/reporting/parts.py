@@ -147,6 +147,17 @@ class LatencyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftRow:
+    """What a fixed request to a service took over a run: `points` are (seconds, seconds)."""
+
+    route: str
+    n: str
+    least: str
+    most: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClassRow:
     """One class: how often expected and predicted, with precision, recall and F1."""
 
@@ -327,6 +338,7 @@ class View:
     slices: tuple[Matrix, ...]
     losses: tuple[LossRow, ...]
     latency: tuple[LatencyRow, ...]
+    drift: tuple[DriftRow, ...]
     classes: tuple[Classes, ...]
     is_live: bool
     factors: tuple[FactorRow, ...]

@@ -96,6 +96,19 @@ def bars(shares: Sequence[tuple[float, str]], width: int, label: str) -> Markup:
     return _drawing(parts, width, label, "bars")
 
 
+def timeline(points: Sequence[tuple[float, float]], label: str) -> Markup:
+    """A value, from 0 up, over time."""
+    width, height = 520, 80
+    right = Axis(0.0, max(x for x, _ in points), width)
+    up = Axis(0.0, max(y for _, y in points), height)
+    places = [(right.at(x), round(height - up.at(y), 1)) for x, y in points]
+    path = " ".join(f"{x},{y}" for x, y in places)
+    parts = [f'<line class="grid" x1="6" x2="{width - 6}" y1="{height - 6}" y2="{height - 6}"/>']
+    parts.append(f'<polyline class="trace" points="{path}"/>')
+    parts += [f'<circle cx="{x}" cy="{y}" r="2.5"/>' for x, y in places]
+    return _svg(parts, width, height, label, "plot")
+
+
 def scatter(points: Sequence[tuple[int, str, Quantity, Quantity]], title: str) -> Markup:
     """Quality (up) against cost or time (right) per variant: (index, name, x, y)."""
     width, height = _PLOT

@@ -25,6 +25,7 @@ from harness.reporting.notes import notes
 from harness.reporting.operation_view import operation_rows
 from harness.reporting.pair_view import Links, pair_row
 from harness.reporting.parts import (
+    DriftRow,
     LatencyRow,
     MetricRow,
     Quantity,
@@ -77,6 +78,7 @@ def build_view(run: RunData) -> View:
         slices=slice_matrices(figures, links),
         losses=loss_rows(figures, links),
         latency=tuple(_latency_rows(figures)),
+        drift=tuple(_drift_rows(run.manifest)),
         classes=class_views(comparison),
         is_live=figures.is_live,
         factors=factors,
@@ -222,6 +224,24 @@ def _commands(run: RunData) -> Iterator[str]:
     name = one_line(run.run_id)
     yield f"harness report {name} --format json"
     yield f"harness show {name} EXAMPLE_ID"
+
+
+def _drift_rows(manifest: Mapping[str, JsonValue]) -> Iterator[DriftRow]:
+    """Services that a fixed request was sent to more than once."""
+    execution = manifest.get("execution")
+    sentinel = execution.get("sentinel") if isinstance(execution, Mapping) else None
+    for route, samples in sentinel.items() if isinstance(sentinel, Mapping) else ():
+        points = tuple(
+            (float(sample[0]), float(sample[1]))
+            for sample in (samples if isinstance(samples, list) else ())
+            if isinstance(sample, list)
+            and len(sample) == 2
+            and all(isinstance(number, int | float) for number in sample)
+        )
+        if len(points) > 1:
+            latencies = [latency_s for _, latency_s in points]
+            least, most = formats.seconds(min(latencies)), formats.seconds(max(latencies))
+            yield DriftRow(one_line(route), formats.count(len(points)), least, most, points)
 
 
 def _flat(value: JsonValue, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

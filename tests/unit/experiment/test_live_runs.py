@@ -213,6 +213,7 @@ def test_what_is_pinned_of_a_live_run(here: Path, server: ModelServer) -> None:
         "limits": {},
         "schedule_seed": 0,
         "most_at_once": {},
+        "sentinel": {},
         "cost": cost,
     }
     assert manifest["events"] == []
