@@ -89,6 +89,24 @@ class Provider(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """Is told how a live run goes."""
+
+    def begin(
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+    ) -> None:
+        """Every variant has `n_each` trials, of which those in `before` have ended."""
+        ...
+
+    def ended(self, record: Record) -> None:
+        """Another trial has ended."""
+        ...
+
+    def close(self) -> None:
+        """No more trials will end, however the run went."""
+        ...
+
+
 class AnswerCache(Protocol):
     """Keeps answers of models between runs. Not for a provider that says `in_process = True`."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-    from harness.experiment.ended import Progress
+    from harness.ports import Progress
 
 _REFRESH_S = 0.25
 _LINE_S = 60.0
@@ -25,6 +25,48 @@ _LINE_S = 60.0
 def progress_here() -> Progress:
     """What suits stderr."""
     return ProgressTable() if sys.stderr.isatty() else ProgressLines()
+
+
+class Listeners:
+    """Several that are told of a run (a `harness.ports.Progress`)."""
+
+    def __init__(self, *listeners: Progress) -> None:
+        self._listeners = listeners
+
+    def begin(
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+    ) -> None:
+        """Tell all of them."""
+        for listener in self._listeners:
+            listener.begin(variants, n_each, in_flight, before)
+
+    def ended(self, record: Record) -> None:
+        """Tell all of them."""
+        for listener in self._listeners:
+            listener.ended(record)
+
+    def close(self) -> None:
+        """Tell all of them."""
+        for listener in self._listeners:
+            listener.close()
+
+
+def listeners_here() -> Progress:
+    """What suits stderr, and whatever the environment asks for.
+
+    Raises:
+        InputError: if it asks for what is not installed.
+    """
+    from harness.errors import InputError, Problem
+    from harness.plugins.telemetry import spans
+
+    if not spans.is_wanted():
+        return progress_here()
+    try:
+        return Listeners(progress_here(), spans.TrialSpans())
+    except ImportError as error:
+        what = f"spans are asked for, and {error.name} is not installed"
+        raise InputError(Problem("OTEL_EXPORTER_OTLP_ENDPOINT", what, spans.HINT)) from None
 
 
 def explain(variants: Sequence[str], n_each: int, in_flight: int) -> None:

@@ -64,7 +64,7 @@ def run(  # noqa: PLR0917  flags, not positions
 ) -> int:
     """Run and compare an experiment's variants; write a run folder."""
     from harness.cli.incomplete import print_given_up, print_losses, print_stopped
-    from harness.cli.progress import progress_here
+    from harness.cli.progress import listeners_here
     from harness.experiment.prepare import Options
     from harness.experiment.run import run_experiment
 
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0917  flags, not positions
         with redirect_stdout(
             sys.stderr
         ):  # a scorer of the user's own may print; results come after
-            run = run_experiment(config, options, progress=progress_here())
+            run = run_experiment(config, options, progress=listeners_here())
     except ServiceDownError as error:
         print_given_up(error)
         return ExitCode.INCOMPLETE

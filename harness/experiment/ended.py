@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from harness.core.prices import PriceBook
 from harness.core.record import Record
 from harness.core.values import JsonValue
 from harness.experiment.hours import with_hours
+from harness.ports import Progress
 from harness.storage.journal import Journal
 
 Key: TypeAlias = tuple[str, str, int]
 """A trial: variant, example, repeat."""
-
-
-class Progress(Protocol):
-    """Is told how a live run goes."""
-
-    def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
-    ) -> None:
-        """Every variant has `n_each` trials, of which those in `before` have ended."""
-        ...
-
-    def ended(self, record: Record) -> None:
-        """Another trial has ended."""
-        ...
-
-    def close(self) -> None:
-        """No more trials will end, however the run went."""
-        ...
 
 
 class Silence:

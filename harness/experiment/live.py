@@ -20,11 +20,12 @@ from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
 from harness.execution.sentinel import FEWEST_TRIALS, Sentinel
 from harness.experiment.components import Components
-from harness.experiment.ended import EndedTrials, Key, Progress, Silence
+from harness.experiment.ended import EndedTrials, Key, Silence
 from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
 from harness.experiment.watching import drift_warnings, sentinel_of
 from harness.planning.schedule import schedule
+from harness.ports import Progress
 from harness.storage.answers import AnswerCache
 from harness.storage.journal import Journal
 from harness.system.system import System

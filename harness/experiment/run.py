@@ -13,7 +13,6 @@ from harness.core.values import JsonValue
 from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
 from harness.experiment.budgeting import check_budget
 from harness.experiment.clock import SystemClock
-from harness.experiment.ended import Progress
 from harness.experiment.frames import Run
 from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
@@ -21,7 +20,7 @@ from harness.experiment.prepare import Options, Prepared, in_run_order, prepare
 from harness.experiment.renderings import renderings
 from harness.experiment.resume import check_unchanged, finished, header_of, resumed_options
 from harness.experiment.subject import subject_of
-from harness.ports import Clock
+from harness.ports import Clock, Progress
 from harness.scoring.pointwise import score_records
 from harness.storage.find import find_stopped
 from harness.storage.journal import Journal, create, reopen
