@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code (docs/cli.md)."""
     # BLAS threads would only wait for one another: statistics take a third of the CPU time so.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # gives back what it has freed
     # Last, so that a scorer's module in the working folder is found and hides nothing installed.
     sys.path.append("")
     for stream in (sys.stdout, sys.stderr):

@@ -41,7 +41,7 @@ class AnswerCache:
         self._unwritten: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._file = sqlite3.connect(self._path, timeout=_WAIT_S)
+            self._file = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = NORMAL")
             with self._file:

@@ -22,7 +22,7 @@ from harness.storage.columns import column
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
 TRIALS = "trials.parquet"
-ROWS_AT_ONCE = 4_000
+ROWS_AT_ONCE = 1_000
 """Rows per row group: bounds the memory that writing and reading take."""
 
 _TRIALS = pa.schema(
