@@ -109,6 +109,7 @@ def test_a_run_beside_a_running_loop(here: Path, server: ModelServer) -> None:
     run = asyncio.run(cell())
     assert list(run.trials["status"]) == ["ok"] * 3
     assert run.data.manifest["partial"] == {"n_examples": 3, "of": 12}
+    assert set(asyncio.run(cell()).trials["path"]) == {"cached"}  # from another thread
 
 
 def test_every_problem_at_once_and_nothing_sent(here: Path, server: ModelServer) -> None:
