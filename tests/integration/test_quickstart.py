@@ -20,7 +20,7 @@ VARIANTS = {"prompt_only", "prompt_rag", "prompt_tools", "tuned_minimal", "tuned
 N_EXAMPLES = 14  # holds messages of four kinds, two of them for tools
 OF_A_CLOCK = {
     "run_id", "latency_s", "queue_s", "retry_wait_s", "ttft_s", "attempts", "steps", "path",
-    "cached_prompt_tokens",  # of what ran before
+    "began_s", "cached_prompt_tokens",  # of what ran before
 }  # fmt: skip
 CUT_OFF = ("unshare", "--map-root-user", "--net")
 """Runs a command where there is no network, not even loopback: its one interface is down."""

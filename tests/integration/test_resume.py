@@ -338,7 +338,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
     done = subprocess.run(
-        [*HARNESS, "run", "configs/job.yaml"],
+        [*HARNESS, "run", "configs/job.yaml", "--no-cache"],
         cwd=project.folder,
         env=project.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
