@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from harness.core.example import EvalSet
 from harness.core.experiment import Execution
 from harness.core.prices import PriceBook
-from harness.core.record import Record
+from harness.core.record import AnswerPath, Record
 from harness.core.spending import total_cost
 from harness.core.trial import Trial
 from harness.core.values import JsonValue
@@ -183,7 +183,7 @@ async def _answers(
             example.id, example.input, trial.repeat, block=trial.block, began_s=began_s, cold=cold
         )
         ended.keep(record)
-        if record.latency_s is not None and not _timed_by_the_wire(record):
+        if record.latency_s is not None and _timed_by_our_loop(record):
             lag.told(record.latency_s)
 
     trials = schedule(tuple(systems), len(examples), run.repeats, run.seed)
@@ -195,7 +195,9 @@ async def _answers(
     await run_trials(left, answer, lambda: lag.allowed)
 
 
-def _timed_by_the_wire(record: Record) -> bool:
-    """Whether all calls of models were timed as their bytes came, whatever our own loop did."""
-    steps = record.trace.steps if record.trace else ()
-    return all("connect_s" in step.detail for step in steps if "finish_reason" in step.detail)
+def _timed_by_our_loop(record: Record) -> bool:
+    """Whether a call of a model was timed when our own loop got round to it, not as bytes came."""
+    if record.path is AnswerPath.CACHED or record.trace is None:
+        return False
+    asked = [step.detail for step in record.trace.steps if "finish_reason" in step.detail]
+    return any("connect_s" not in detail for detail in asked)
