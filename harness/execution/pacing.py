@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -21,18 +21,37 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LONGEST_ASKED_PAUSE_S = 120.0
 """What a server may ask for at most; if it asks for more, there is no further attempt."""
+_AWAY = frozenset({"connection", "overloaded"})
+LONGEST_OUTAGE_S = 120.0
+"""So long a service that has answered may be away before calls are given up."""
 _REFUSALS = frozenset({"rate_limited", "overloaded"})
 FIRST_CALLS = 10
 """A service of which so many calls, and no fewer than are made at once, all fail is down."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Service:
-    """The limits of one route at work."""
+    """One route: its limits at work, when it last answered, and the calls that found it away since.
+
+    `answered_s` is None for one that has never answered.
+    """
 
     places: Places
     requests: Rate | None
     tokens: Rate | None
+    answered_s: float | None = None
+    failing: set[int] = field(default_factory=set)
+
+    def answered(self, now_s: float) -> None:
+        """Note that it is there."""
+        self.answered_s = now_s
+        self.failing.clear()
+
+    def is_away(self, now_s: float) -> bool:
+        """Whether all of late found it away that had answered before, and not for too long."""
+        if self.answered_s is None or now_s - self.answered_s > LONGEST_OUTAGE_S:
+            return False
+        return len(self.failing) >= min(FIRST_CALLS, self.places.most)
 
 
 def _service(limits: ServiceLimits, concurrency: int) -> _Service:
@@ -59,7 +78,8 @@ class ServicePacer:
     A call is attempted up to `attempts` times, if the kind of its failure allows. The pause before
     the n-th repetition is drawn from 0 to `FIRST_PAUSE_S` x 2^n ("full jitter": Brooker,
     Exponential Backoff and Jitter, AWS Architecture Blog, 2015), or what the server asked for,
-    whichever is longer. A call that pauses holds no place.
+    whichever is longer. A call that pauses holds no place. While a service that has answered before
+    is away (no connection, or overloaded, for every call of late), attempts are not counted.
     """
 
     def __init__(self, execution: Execution, timer: Timer, seed: int = 0) -> None:
@@ -69,7 +89,6 @@ class ServicePacer:
         self._generator = np.random.default_rng(seed)
         self._services: dict[str, _Service] = {}
         self._n_lost: dict[str, int] = {}
-        self._answered: set[str] = set()
 
     @property
     def lowered(self) -> dict[str, int]:
@@ -103,15 +122,15 @@ class ServicePacer:
                 raise
             else:
                 service.places.give_back(refused=False)
-                self._answered.add(route)
+                service.answered(self._timer.now_s())
                 took_s = self._timer.now_s() - began
                 latency_s = took_s if own_s is None else min(took_s, own_s(value))
                 queue_s = spent.queue_s + took_s - latency_s
                 return Paced(value, latency_s, spent.attempts, queue_s, spent.retry_wait_s)
-            pause_s = self._pause_s(failed, spent.attempts)
+            pause_s = self._pause_s(service, failed, spent)
             if pause_s is None:
                 spent.retry_wait_s += self._timer.now_s() - began
-                self._count(route, failed)
+                self._count(route, service, failed)
                 raise GaveUpError(failed, **asdict(spent)) from failed
             await self._timer.sleep(pause_s)
             spent.retry_wait_s += self._timer.now_s() - began
@@ -144,23 +163,27 @@ class ServicePacer:
             if wait_s > 0:
                 await self._timer.sleep(wait_s)
 
-    def _count(self, route: str, failed: ServiceError) -> None:
+    def _count(self, route: str, service: _Service, failed: ServiceError) -> None:
         """Note a call that was given up; raises ServiceDownError if there is no hope for others.
 
         A service that has answered once is never called down: an outage ends.
         """
         if failed.kind in SYSTEM_ERRORS:
-            self._answered.add(route)
-        if route in self._answered:
+            service.answered(self._timer.now_s())
+        if service.answered_s is not None:
             return
         n_lost = self._n_lost[route] = self._n_lost.get(route, 0) + 1
         if n_lost >= max(FIRST_CALLS, self._execution.concurrency):
             raise ServiceDownError(route, n_lost, f"{failed.kind}: {failed.message}")
 
-    def _pause_s(self, failed: ServiceError, made: int) -> float | None:
+    def _pause_s(self, service: _Service, failed: ServiceError, spent: _Spent) -> float | None:
         """How long to wait before the next attempt; None if there is to be none."""
-        asked_s = failed.retry_after_s or 0.0
-        if not failed.retryable or made == self._attempts or asked_s > LONGEST_ASKED_PAUSE_S:
+        asked_s, made = failed.retry_after_s or 0.0, spent.attempts
+        if not failed.retryable or asked_s > LONGEST_ASKED_PAUSE_S:
             return None
-        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**made)
+        if failed.kind in _AWAY:
+            service.failing.add(id(spent))
+        if made >= self._attempts and not service.is_away(self._timer.now_s()):
+            return None
+        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(made, 10))
         return max(asked_s, float(self._generator.uniform(0, longest_s)))

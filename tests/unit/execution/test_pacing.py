@@ -15,6 +15,7 @@ from harness.execution.pacing import (
     FIRST_CALLS,
     FIRST_PAUSE_S,
     LONGEST_ASKED_PAUSE_S,
+    LONGEST_OUTAGE_S,
     LONGEST_PAUSE_S,
     ServicePacer,
 )
@@ -264,3 +265,78 @@ def test_calls_in_flight_are_limited_by_service() -> None:
 
     asyncio.run(all_at_once())
     assert most == 3
+
+
+class Outage:
+    """A service that is away for a while; each attempt takes 10 ms."""
+
+    def __init__(self, timer: HandTimer, begins_s: float, ends_s: float, kind: ErrorKind) -> None:
+        self.timer, self.begins_s, self.ends_s, self.kind = timer, begins_s, ends_s, kind
+
+    async def __call__(self) -> str:
+        self.timer.advance(0.01)
+        await asyncio.sleep(0)
+        if self.begins_s <= self.timer.now_s() < self.ends_s:
+            raise failing(self.kind)
+        return "done"
+
+
+def lost_in(outage: Outage, concurrency: int = 20) -> int:
+    """How many of 200 calls, so many at a time, are given up."""
+    n_lost, waiting = 0, iter(range(200))
+    pacer = ServicePacer(Execution(concurrency, 4), outage.timer)
+
+    async def work() -> None:
+        nonlocal n_lost
+        for _ in waiting:
+            try:
+                await pacer.run("route", outage)
+            except GaveUpError:
+                n_lost += 1
+
+    async def every() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+
+    asyncio.run(every())
+    return n_lost
+
+
+@pytest.mark.parametrize("kind", ["connection", "overloaded"])
+@pytest.mark.parametrize("concurrency", [2, 20])
+def test_a_service_that_comes_back_after_a_while_loses_nothing(
+    kind: ErrorKind, concurrency: int
+) -> None:
+    timer = HandTimer()
+    assert lost_in(Outage(timer, 0.5, 90.0, kind), concurrency) == 0
+
+
+def test_a_service_that_stays_away_is_given_up() -> None:
+    timer = HandTimer()
+    assert lost_in(Outage(timer, 0.5, 1e9, "connection")) > 100
+    assert timer.now_s() > LONGEST_OUTAGE_S
+
+
+def test_calls_that_fail_among_others_that_succeed_are_no_outage() -> None:
+    timer = HandTimer()
+    pacer = ServicePacer(Execution(20, 4), timer)
+    attempts: list[int] = []
+
+    async def bad() -> str:
+        timer.advance(0.01)
+        raise failing("connection")
+
+    async def good() -> str:
+        timer.advance(0.01)
+        return "done"
+
+    async def every() -> None:
+        for _ in range(30):
+            await pacer.run("route", good)
+            with pytest.raises(GaveUpError) as caught:
+                await pacer.run("route", bad)
+            attempts.append(caught.value.attempts)
+
+    asyncio.run(every())
+    assert attempts == [4] * 30
