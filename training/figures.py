@@ -11,11 +11,14 @@ Intervals are harness's own for a share at 95 %: paraphrases of one question cou
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; read with numpy
 
 import numpy as np
 
