@@ -80,6 +80,7 @@ class Tally:
         self._clock = clock
         self._began_s = clock()
         self._ended_s: deque[float] = deque()
+        self._n_now = 0
 
     @property
     def n_done(self) -> int:
@@ -100,6 +101,7 @@ class Tally:
         """Count a trial, which ended just now or before the run was resumed."""
         self.variants[record.variant].add(record)
         if now:
+            self._n_now += 1
             at_s = self._clock()
             self._ended_s.append(at_s)
             while self._ended_s[0] < at_s - _RATE_S:
@@ -119,8 +121,9 @@ class Tally:
     @property
     def is_pilot(self) -> bool:
         """Whether so many trials have ended that they tell of the rest, and much is left."""
-        pilot = all(tally.n_done >= PILOT for tally in self.variants.values())
-        return pilot and self.n_each >= 3 * PILOT
+        if self.n_each < 3 * PILOT or self._n_now < PILOT * len(self.variants):
+            return False
+        return all(tally.n_done >= PILOT for tally in self.variants.values())
 
     def whole_usd(self) -> tuple[float, float] | None:
         """A 95 % interval of what the trials of the whole run cost; None where that is unknown."""

@@ -38,7 +38,7 @@ class Request:
 
     `parts` are the prompt, at least one turn in each; the first `n_kept` of them are remembered.
     The answer ends before a token of `ends`, after `max_new_tokens`, or when `until`, asked after
-    every token, says so.
+    every token, says so. It holds no token of `never`.
     """
 
     parts: tuple[tuple[Turn, ...], ...]
@@ -47,6 +47,7 @@ class Request:
     sampling: Sampling = GREEDY
     n_kept: int = 0
     until: Callable[[Sequence[int]], bool] | None = None
+    never: tuple[int, ...] = ()
 
     @property
     def n_tokens(self) -> int:
@@ -237,7 +238,11 @@ class Engine:
 
 def _take(seq: _Running, probabilities: Floats) -> Finish | None:
     """Choose a sequence's next token; how it ended, if it did."""
-    request, token = seq.request, seq.sampler.draw(probabilities)
+    request = seq.request
+    if request.never:
+        probabilities[list(request.never)] = 0.0
+        probabilities /= probabilities.sum()
+    token = seq.sampler.draw(probabilities)
     if not seq.first_s:
         seq.first_s = perf_counter()
     seq.logprobs.append(float(np.log(probabilities[token])))

@@ -166,6 +166,7 @@ def _prompt(model: Model, request: ModelRequest) -> Request:
         sampling=_sampling(params),
         n_kept=len(parts) - 1,
         until=_stop(model.tokenizer, params.get("stop") or ()),
+        never=() if tools else (model.tokenizer.special[CALL],),
     )
 
 

@@ -224,3 +224,11 @@ def test_a_fault_is_told_to_all_who_wait(network: Network, workers: Workers) -> 
     with pytest.raises(ZeroDivisionError, match="a fault"):
         answers(engine, request(tokens(9), until=fail))
     engine.close()
+
+
+def test_what_must_never_be_written_is_not(engine: Engine) -> None:
+    free = answers(engine, request(tokens(30)))
+    banned = tuple(dict.fromkeys(free.tokens))[:3]
+    held = answers(engine, request(tokens(30), never=banned))
+    assert not set(banned) & set(held.tokens)
+    assert len(held.tokens) == len(free.tokens)
