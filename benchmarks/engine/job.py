@@ -33,7 +33,7 @@ VARIANT = """\
 id: one
 model: {provider}/fake
 base_url: {base_url}
-params: {{temperature: 0, max_output_tokens: 256}}
+params: {{max_output_tokens: 256}}
 user: user.j2
 """
 PRICES = """\

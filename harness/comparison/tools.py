@@ -15,6 +15,7 @@ OTHERS = "(others)"
 _MAX_TOOLS = 30
 """A variant's most called tools; the rest, which a model may have made up, are one entry."""
 _MAX_WARNINGS = 5
+_MADE_UP = "unknown"
 
 
 def tool_estimates(subject: Subject) -> list[ToolEstimate]:
@@ -33,16 +34,32 @@ def tool_estimates(subject: Subject) -> list[ToolEstimate]:
 
 
 def failing_tools(tools: Sequence[ToolEstimate]) -> Iterator[str]:
-    """A warning for every tool of which at least half of the calls failed."""
-    failing = [tool for tool in tools if 2 * tool.n_errors >= tool.n_calls]
+    """A warning for every tool of which at least half of the calls failed.
+
+    Names that a model made up are not repeated: one warning says how often it did.
+    """
+    made_up = Counter[str]()
+    for tool in tools:
+        made_up[tool.variant] += tool.error_kinds.get(_MADE_UP, 0)
+    for variant, n_calls in made_up.items():
+        if n_calls:
+            many = "1 call" if n_calls == 1 else f"{n_calls} calls"
+            yield f"{variant}: {many} of tools that were not offered"
+    failing = [tool for tool in tools if 2 * _n_failed(tool) >= tool.n_calls and _n_failed(tool)]
     for tool in failing[:_MAX_WARNINGS]:
-        kinds = sorted(tool.error_kinds, key=lambda kind: -tool.error_kinds[kind])
+        kinds = sorted(
+            tool.error_kinds.keys() - {_MADE_UP}, key=lambda kind: (-tool.error_kinds[kind], kind)
+        )
         yield (
-            f"{tool.variant}: {tool.n_errors} of {tool.n_calls} calls of the tool {tool.tool} "
+            f"{tool.variant}: {_n_failed(tool)} of {tool.n_calls} calls of the tool {tool.tool} "
             f"failed ({', '.join(kinds)})"
         )
     if len(failing) > _MAX_WARNINGS:
         yield f"at least half of the calls failed of {len(failing) - _MAX_WARNINGS} more tools"
+
+
+def _n_failed(tool: ToolEstimate) -> int:
+    return tool.n_errors - tool.error_kinds.get(_MADE_UP, 0)
 
 
 def _of_variant(subject: Subject, tools: Sequence[ToolCalls]) -> Iterator[ToolEstimate]:

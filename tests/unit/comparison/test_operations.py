@@ -314,6 +314,13 @@ def test_a_tool_that_fails_is_counted_and_warned_of():
     assert "a: 8 of 10 calls of the tool hang failed (timeout, raised)" in comparison.warnings
 
 
+def test_names_that_a_model_made_up_are_one_warning_without_them():
+    comparison = live([[trial(called("unknown"))]] * 3 + [[trial(PLAIN)]] * 17)
+    assert [text for text in comparison.warnings if "tool" in text] == [
+        "a: 3 calls of tools that were not offered"
+    ]
+
+
 def test_a_tool_that_mostly_works_is_not_warned_of():
     comparison = live([[trial(called(None, None, "raised"))]] * 20)
     assert comparison.tools[0].n_errors == 20
@@ -321,16 +328,23 @@ def test_a_tool_that_mostly_works_is_not_warned_of():
     assert operation(comparison, "tool_error_rate").rate == 1.0
 
 
-def test_tools_that_a_model_made_up_neither_fill_the_result_nor_the_warnings():
-    def made_up(i):
-        detail = {"name": f"tool_{i:03d}", "error": "unknown"}
+@pytest.mark.parametrize(
+    ("error", "failed", "told"),
+    [
+        ("timeout", 6, "at least half of the calls failed of 26 more tools"),
+        ("unknown", 0, "a: 100 calls of tools that were not offered"),  # made up by the model
+    ],
+)
+def test_many_tools_neither_fill_the_result_nor_the_warnings(error, failed, told):
+    def one(i):
+        detail = {"name": f"tool_{i:03d}", "error": error}
         return trial(replace(PLAIN, steps=(GENERATE, Step(Stage.TOOL, 0, 0.5, detail=detail))))
 
-    comparison = live([[made_up(i)] for i in range(100)])
+    comparison = live([[one(i)] for i in range(100)])
     assert len(comparison.tools) == 31
     assert (comparison.tools[-1].tool, comparison.tools[-1].n_calls) == ("(others)", 70)
-    assert len([text for text in comparison.warnings if "failed" in text]) == 6
-    assert "at least half of the calls failed of 26 more tools" in comparison.warnings
+    assert len([text for text in comparison.warnings if "failed" in text]) == failed
+    assert told in comparison.warnings
 
 
 def sent(to, rule=None, path=AnswerPath.WARM, **more):
