@@ -92,9 +92,7 @@ class ProgressLines:
         self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
     ) -> None:
         """Say what begins."""
-        self._tally = Tally(variants, n_each)
-        for record in before:
-            self._tally.add(record, now=False)
+        self._tally = Tally(variants, n_each, before)
         explain(variants, n_each, in_flight)
         if before:
             note(f"harness: {len(before)} trials have ended before and are not run again")
@@ -108,7 +106,7 @@ class ProgressLines:
         if tenth > self._told or monotonic() - self._told_s > _LINE_S:
             self._told, self._told_s = tenth, monotonic()
             note(self._line())
-        if tally.is_pilot and not self._forecast:
+        if not self._forecast and tally.is_pilot:
             self._forecast = forecast(tally)
             if self._forecast:
                 pilot = f"by the first {tally.n_done} trials"
@@ -144,9 +142,7 @@ class ProgressTable:
         from rich.console import Console
         from rich.live import Live
 
-        self._tally = Tally(variants, n_each)
-        for record in before:
-            self._tally.add(record, now=False)
+        self._tally = Tally(variants, n_each, before)
         explain(variants, n_each, in_flight)
         console = Console(stderr=True, highlight=False)
         self._live = Live(self._table(), console=console, auto_refresh=False)

@@ -69,10 +69,14 @@ class VariantTally:
 
 
 class Tally:
-    """A run's trials so far. `n_each` is how many every variant has in all."""
+    """A run's trials so far, of `n_each` for every variant. Those of `before` make no rate."""
 
     def __init__(
-        self, variants: Sequence[str], n_each: int, clock: Callable[[], float] = monotonic
+        self,
+        variants: Sequence[str],
+        n_each: int,
+        before: Sequence[Record] = (),
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.variants = {variant: VariantTally() for variant in variants}
         self.n_each = n_each
@@ -81,6 +85,8 @@ class Tally:
         self._began_s = clock()
         self._ended_s: deque[float] = deque()
         self._n_now = 0
+        for record in before:
+            self.variants[record.variant].add(record)
 
     @property
     def n_done(self) -> int:
@@ -97,15 +103,14 @@ class Tally:
         """Trials lost to failures of the infrastructure."""
         return sum(tally.n_lost for tally in self.variants.values())
 
-    def add(self, record: Record, *, now: bool = True) -> None:
-        """Count a trial, which ended just now or before the run was resumed."""
+    def add(self, record: Record) -> None:
+        """Count a trial that ended just now."""
         self.variants[record.variant].add(record)
-        if now:
-            self._n_now += 1
-            at_s = self._clock()
-            self._ended_s.append(at_s)
-            while self._ended_s[0] < at_s - _RATE_S:
-                self._ended_s.popleft()
+        self._n_now += 1
+        at_s = self._clock()
+        self._ended_s.append(at_s)
+        while self._ended_s[0] < at_s - _RATE_S:
+            self._ended_s.popleft()
 
     @property
     def per_s(self) -> float | None:

@@ -125,7 +125,7 @@ class Engine:
             if self._closed:
                 raise RuntimeError("the engine is closed")
             self._waiting.append((request, future))
-            self._changed.notify()
+            self._changed.notify_all()  # whoever closes an engine waits for it too
         return future
 
     def close(self) -> None:

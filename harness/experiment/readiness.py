@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -12,6 +11,7 @@ from harness.core.chat import ErrorKind, ServiceError
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
 from harness.experiment.components import Components, Use, uses
+from harness.plugins.wire.service_errors import SECRET_NAME
 from harness.registry import Kind
 
 _HINTS: Mapping[ErrorKind, str] = {
@@ -20,7 +20,6 @@ _HINTS: Mapping[ErrorKind, str] = {
     "authentication": "check the environment variables that its options name",
     "not_found": "check the names among its options",
 }
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _ANY_HINT = "put right what it says, or change its options"
 
 
@@ -107,7 +106,7 @@ def secrets_of(components: Components) -> set[str]:
     ):
         plugins += [plugin for plugin in table.values() if isinstance(plugin, BaseModel)]
     named = {name for plugin in plugins for _, name in _variables(plugin)}
-    named |= {name for name in os.environ if _SECRET_NAME.search(name)}
+    named |= {name for name in os.environ if SECRET_NAME.search(name)}
     values = {os.environ.get(name, "") for name in named}
     return {value for value in values | {value.strip() for value in values} if value}
 

@@ -39,7 +39,7 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(
     r"content management policy|content (policy|filter)|usage polic|safety system", re.IGNORECASE
 )
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_-]{12,}|\bBearer\s+\S+")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
@@ -93,6 +93,6 @@ def readable(text: str, key: str | None = None) -> str:
 
 def _secrets(key: str | None) -> list[str]:
     """Longest first: one may be a part of another."""
-    found = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
+    found = {value for name, value in os.environ.items() if SECRET_NAME.search(name)}
     found = {value for value in found if len(value) >= 8} | ({key} if key else set())
     return sorted(found, key=len, reverse=True)

@@ -40,7 +40,7 @@ class Clock:
 
 def test_rate_and_time_left_are_those_of_the_last_seconds() -> None:
     clock = Clock()
-    tally = Tally(("a", "b"), 500, clock)
+    tally = Tally(("a", "b"), 500, clock=clock)
     assert (tally.per_s, tally.left_s) == (None, None)
     for _ in range(400):
         clock.now_s += 0.5
@@ -55,15 +55,13 @@ def test_rate_and_time_left_are_those_of_the_last_seconds() -> None:
 
 def test_what_ended_before_counts_but_makes_no_rate() -> None:
     clock = Clock()
-    tally = Tally(("a",), 100, clock)
-    for _ in range(50):
-        tally.add(record(), now=False)
+    tally = Tally(("a",), 100, [record()] * 50, clock)
     clock.now_s += 10
     assert (tally.n_done, tally.per_s) == (50, None)
 
 
 def test_each_variant_is_counted_by_itself() -> None:
-    tally = Tally(("a", "b"), 10, Clock())
+    tally = Tally(("a", "b"), 10, clock=Clock())
     for one in (record(), record(lost=False), record("b", lost=True), record(cached=True)):
         tally.add(one)
     a, b = tally.variants["a"], tally.variants["b"]
@@ -73,7 +71,7 @@ def test_each_variant_is_counted_by_itself() -> None:
 
 
 def test_the_median_is_that_of_live_answers() -> None:
-    tally = Tally(("a",), 10, Clock())
+    tally = Tally(("a",), 10, clock=Clock())
     for latency_s in (0.1, 0.3, 0.2):
         tally.add(record(latency_s=latency_s))
     tally.add(record(latency_s=0.00001, cached=True))
