@@ -7,7 +7,7 @@ plugins within a plugin too. A provider tells its own in `problems`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -50,7 +50,9 @@ class Provider(Protocol):
     """Asks models. A pydantic model whose fields are its options (`base_url` among them).
 
     One is built for each distinct provider and options of a run and shared by all variants. One
-    that asks nobody else has a class attribute `in_process = True`: its answers are not cached.
+    that asks nobody else has a class attribute `in_process = True`: its answers are not cached. One
+    that reads the clock as bytes come and go, however late our event loop is, has `stamps_bytes =
+    True`: as many calls may be in flight from the first as were asked for.
     """
 
     @property
@@ -93,7 +95,7 @@ class Progress(Protocol):
     """Is told how a live run goes."""
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Every variant has `n_each` trials, of which those in `before` have ended."""
         ...

@@ -2,8 +2,9 @@
 
     python -m training.pretrain --out build/local-model
 
-The same seed on the same machine gives the same weights: batches are a function of the seed, and
-the sum of two gradients does not depend on their order.
+The same seed on the same kind of processor gives the same weights: batches are a function of the
+seed, the sum of two gradients does not depend on their order, and `training/__init__.py` holds
+every library to one instruction set. `training/card.json` has a hash of each phase's weights.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def _rank(rank: int, options: argparse.Namespace) -> None:
             network, index, batches(words, encoder, options.seed, index, share), words, encoder
         )
         if rank == 0:  # the numbers first: they are there whenever the weights are
-            write_json(options.out / f"phase{index}.json", done)
+            write_json(
+                options.out / f"phase{index}.json", {**done, "weights_sha256": digest(network)}
+            )
             save(network, after)
         dist.barrier()
     if rank == 0:
@@ -158,7 +161,10 @@ def _phase(
         network.zero_grad(set_to_none=True)
         if first and step % 20 == 0:
             mean, took = float(shown[0] / shown[1]), monotonic() - began
-            print(f"phase {index} step {step} loss {mean:.4f} {took:.0f} s", flush=True)
+            now = digest(network)[:12]
+            print(
+                f"phase {index} step {step} loss {mean:.4f} {took:.0f} s, weights {now}", flush=True
+            )
             shown.zero_()
         if first and (step % 200 == 0 or step == 100):
             print(f"  sure and right: {probed(network, words, encoder)}", flush=True)
@@ -217,9 +223,9 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, int]:
+def read_json(path: Path) -> dict[str, int | str]:
     """The value of a JSON file."""
-    found: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, int | str] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class Listeners:
         self._listeners = listeners
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Tell all of them."""
         for listener in self._listeners:
@@ -89,7 +89,7 @@ class ProgressLines:
         self._tally = Tally((), 0)
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Say what begins."""
         self._tally = Tally(variants, n_each, before)
@@ -136,7 +136,7 @@ class ProgressTable:
         self._drawn_s = 0.0
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Say what begins, and draw the empty table."""
         from rich.console import Console

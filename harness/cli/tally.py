@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from statistics import median
@@ -75,7 +75,7 @@ class Tally:
         self,
         variants: Sequence[str],
         n_each: int,
-        before: Sequence[Record] = (),
+        before: Collection[Record] = (),
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.variants = {variant: VariantTally() for variant in variants}

@@ -146,7 +146,7 @@ def _variants(subject: Subject) -> list[VariantSummary]:
             n_infrastructure_failures=int(
                 (status[index] == TrialState.INFRASTRUCTURE_FAILURE).sum()
             ),
-            error_kinds=dict(subject.error_kinds.get(facts.id, {})),
+            error_kinds=dict(subject.trials.error_kinds.get(facts.id, {})),
         )
         for index, facts in enumerate(subject.variants)
     ]

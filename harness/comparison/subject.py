@@ -20,8 +20,7 @@ class Subject:
     """A run's scores and trials with what is known of its variants and examples.
 
     `examples` are in the order of the tables' second axis, `variants` of their first.
-    `error_kinds` counts each variant's failures by kind. `confounded` are pairs, either way round,
-    that differ in more than what is under test.
+    `confounded` are pairs, either way round, that differ in more than what is under test.
     """
 
     run_id: str
@@ -36,7 +35,6 @@ class Subject:
     slice_meanings: dict[str, str] = field(default_factory=dict)
     factors: dict[str, dict[str, object]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    error_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     confounded: tuple[ConfoundedPair, ...] = ()
 
     @cached_property

@@ -63,6 +63,15 @@ class PriceBook:
     origin: str = ""
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
+    @property
+    def by_the_hour(self) -> Mapping[str, float]:
+        """The models on machines that are paid by the hour, with US dollars per hour."""
+        return {
+            model: price.usd_per_hour
+            for model, price in self.own.items()
+            if price.usd_per_hour is not None
+        }
+
     def price(self, model: str, service_tier: str | None = None) -> Price | None:
         """The price of `provider/model` in a service tier; None if it is not known.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -122,7 +122,7 @@ class Trace:
     which goes on where it stood when a run is resumed.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: Sequence[Step] = ()
     queue_s: float = 0.0
     retry_wait_s: float = 0.0
     ttft_s: float | None = None

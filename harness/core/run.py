@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from harness.core.comparison import Comparison
@@ -17,12 +17,13 @@ from harness.core.verdict import Verdict
 class RunData:
     """One run's pinned facts, examples, records, scores and comparison.
 
-    `records` are in the order (example, variant, repeat). `verdict` is None until a gate has run.
+    `records` are in the order (example, variant, repeat); they may be read from a file each time
+    they are gone through. `verdict` is None until a gate has run.
     """
 
     manifest: Mapping[str, JsonValue]
     examples: tuple[Example, ...]
-    records: tuple[Record, ...]
+    records: Collection[Record]
     scores: ScoreTable
     comparison: Comparison
     verdict: Verdict | None = None

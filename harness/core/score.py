@@ -211,8 +211,8 @@ class TrialTable:
     """What every trial took, in arrays of shape (variants, examples, repeats).
 
     `status` holds a `TrialState`; `latency_s` and `cost_usd` are NaN where unknown; `path` tells
-    cold (1), warm (2), cached (3) and recorded (4) answers apart. `operations` is None where no
-    trial is live.
+    cold (1), warm (2), cached (3) and recorded (4) answers apart. `error_kinds` counts the failures
+    of each variant by kind, where that is known. `operations` is None where no trial is live.
     """
 
     variants: tuple[str, ...]
@@ -221,4 +221,5 @@ class TrialTable:
     path: NDArray[np.int8]
     latency_s: FloatArray
     cost_usd: FloatArray
+    error_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     operations: OperationsTable | None = None

@@ -10,33 +10,38 @@ from time import perf_counter
 
 import numpy as np
 
-EVERY_S = 0.05
-WINDOW_S = 1.0
+EVERY_S = 0.02
+WINDOW_S = 0.5
 TOLERATED = 0.1
 """The share of a latency that our own lag may add to it."""
+FIRST = 16
+"""Trials in flight at first, where our own loop reads the clock."""
 _CUT = 0.8
 _FEWEST = 20
-"""A window with fewer trials tells nothing."""
+"""Fewer latencies tell nothing."""
 
 
 @dataclass(slots=True)
 class LoopLag:
-    """Samples how much later than asked for a timer fires; lowers `allowed`, trials in flight.
+    """Samples how much later than asked for a timer fires; says how many trials may be in flight.
 
     Where a client's clock is read by the event loop, as that of a vendor's SDK is, the loop's lag
-    is in the latency. When the 95th percentile of the lag in a second is over a tenth of the median
-    latency that such clients told in it, a fifth fewer trials are let into flight.
+    is in the latency. With such clients (`grows`) a run begins with `FIRST` trials in flight, and
+    twice as many are let in twice a second, up to those asked for, until the 95th percentile of the
+    lag since the last time is over a tenth of the median latency that such clients told: then, and
+    whenever that is so again, a fifth fewer are.
     """
 
-    allowed: int
-    asked_for: int = field(init=False)
+    asked_for: int
+    grows: bool = False
+    allowed: int = field(init=False)
     _samples_s: array[float] = field(default_factory=lambda: array("f"))
     _told_s: list[float] = field(default_factory=list)
     _n_judged: int = 0
     clock: Callable[[], float] = perf_counter
 
     def __post_init__(self) -> None:
-        self.asked_for = self.allowed
+        self.allowed = min(FIRST, self.asked_for) if self.grows else self.asked_for
 
     async def watch(self) -> None:
         """Sample until cancelled."""
@@ -55,13 +60,15 @@ class LoopLag:
         self._told_s.append(latency_s)
 
     def judge(self) -> None:
-        """Lower `allowed` if the lag since the last time would distort what was told since."""
-        lag_s, self._n_judged = self._samples_s[self._n_judged :], len(self._samples_s)
-        told_s, self._told_s = self._told_s, []
-        if len(told_s) < _FEWEST or not lag_s:
-            return
-        if np.percentile(lag_s, 95) > TOLERATED * np.median(told_s):
-            self.allowed = max(1, int(self.allowed * _CUT))
+        """Change `allowed` by the lag since it was last held against enough latencies."""
+        lag_s, told_s = self._samples_s[self._n_judged :], self._told_s
+        if lag_s and len(told_s) >= _FEWEST:
+            self._n_judged, self._told_s = len(self._samples_s), []
+            if np.percentile(lag_s, 95) > TOLERATED * np.median(told_s):
+                self.grows = False
+                self.allowed = max(1, int(self.allowed * _CUT))
+        if self.grows:
+            self.allowed = min(2 * self.allowed, self.asked_for)
 
     @property
     def facts(self) -> dict[str, float | int | None]:

@@ -40,26 +40,36 @@ async def run_trials(
         trials: the schedule; it is taken from as places come free.
         answer: runs one trial and keeps what it left; the flag says whether it is `cold`, the first
             of its variant in its place.
-        allowed: how many trials may be in flight; it may become fewer.
+        allowed: how many trials may be in flight; asked anew whenever one ends.
 
     Raises:
         HarnessError, OSError: if a trial raises one: the run is given up, the other trials are
             cancelled.
         BaseExceptionGroup: if a trial raises anything else, which only a bug does.
     """
-    waiting = iter(trials)
+    waiting, working = iter(trials), set[int]()
 
     async def work(place: int) -> None:
         seen: set[str] = set()
-        while place < allowed() and (trial := next(waiting, None)) is not None:
+        while place < allowed():
+            trial = next(waiting, None)
+            if trial is None:
+                return  # as one that works still: it need not be opened again
             cold = trial.variant not in seen
             seen.add(trial.variant)
             await answer(trial, cold)
+            open_places()
+        working.remove(place)
+
+    def open_places() -> None:
+        if len(working) < allowed():
+            for place in set(range(allowed())) - working:
+                working.add(place)
+                group.create_task(work(place))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for place in range(allowed()):
-                group.create_task(work(place))
+            open_places()
     except* (HarnessError, OSError) as raised:
         given_up = raised
     else:

@@ -1,17 +1,18 @@
-"""The trials of a run that have ended, kept as they end."""
+"""The trials of a run that have ended: kept in its journal, known here by their places there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterator, Sequence
 from time import perf_counter
 from typing import TypeAlias
 
-from harness.core.prices import PriceBook
-from harness.core.record import Record
+from harness.core.record import AnswerPath, Record, Status
+from harness.core.slots import Slots
+from harness.core.spending import Spending
 from harness.core.values import JsonValue
-from harness.experiment.hours import with_hours
 from harness.ports import Progress
-from harness.storage.journal import Journal
+from harness.storage.journal import Journal, Place
 
 Key: TypeAlias = tuple[str, str, int]
 """A trial: variant, example, repeat."""
@@ -21,7 +22,7 @@ class Silence:
     """Tells nobody (a `Progress`)."""
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Nothing."""
 
@@ -33,22 +34,39 @@ class Silence:
 
 
 class EndedTrials:
-    """The trials of a run that have ended, on one clock."""
+    """The trials of a run that have ended, on one clock; at first those that its journal has.
 
-    def __init__(
-        self,
-        journal: Journal,
-        done: Mapping[Key, Record],
-        prices: PriceBook,
-        progress: Progress,
-    ) -> None:
-        self.done = done
+    `n_kept` counts them, `n_done` those that were not lost to the infrastructure: what was lost is
+    yet to be run again. `latency_s` are those of live answers, by variant; `spending` is that of
+    every call that is paid by the token. `listener` is told of every trial that ends.
+
+    Raises:
+        InputError: if the journal is damaged, or of another run.
+    """
+
+    def __init__(self, journal: Journal, slots: Slots) -> None:
+        self.slots = slots
+        self.journal = journal
         self.in_flight: set[Key] = set()
-        self._prices = prices
-        self._journal, self._progress = journal, progress
-        self._ended = list(done.values())
-        self._before_s = max(map(_end_s, done.values()), default=0.0)
-        self._zero_s = 0.0
+        self.latency_s = {variant: array("d") for variant in slots.variants}
+        self.spending = Spending()
+        self.n_kept = self.n_done = 0
+        self.listener: Progress = Silence()
+        self._start, self._size = array("q", [-1]) * len(slots), array("i", [0]) * len(slots)
+        self._done = bytearray(len(slots))
+        self._before_s = self._zero_s = 0.0
+        for place, record in journal.trials():
+            self._note(record, place)
+            self._before_s = max(self._before_s, _end_s(record))
+
+    @property
+    def n_lost(self) -> int:
+        """How many were lost to the infrastructure, and not run again."""
+        return self.n_kept - self.n_done
+
+    def is_done(self, key: Key) -> bool:
+        """Whether a trial need not be run."""
+        return bool(self._done[self.slots.index(*key)])
 
     def start(self) -> None:
         """Let the run's clock go on from where it stood."""
@@ -61,20 +79,32 @@ class EndedTrials:
 
     def interrupted(self) -> None:
         """Keep which trials were under way when the run was stopped."""
-        if self.in_flight and (self.done or self._journal.n_kept):
+        if self.in_flight and self.n_done:
             under_way: list[JsonValue] = [list(key) for key in sorted(self.in_flight)]
-            self._journal.note("interrupted", {"in_flight": under_way})
+            self.journal.note("interrupted", {"in_flight": under_way})
 
     def keep(self, record: Record) -> None:
         """Keep a trial."""
         self.in_flight.discard((record.variant, record.example_id, record.repeat))
-        self._journal.add(record)
-        self._ended.append(record)
-        self._progress.ended(record)
+        self._note(record, self.journal.add(record))
+        self.listener.ended(record)
 
-    def records(self) -> list[Record]:
-        """All of them, with machines that are paid by the hour priced."""
-        return with_hours(self._ended, self._prices)
+    def places(self, *, lost: bool) -> Iterator[Place]:
+        """Where each is kept, in the order (example, variant, repeat); with those `lost` or not."""
+        for slot in self.slots.by_example():
+            if self._done[slot] or (lost and self._start[slot] >= 0):
+                yield Place(self._start[slot], self._size[slot])
+
+    def _note(self, record: Record, place: Place) -> None:
+        slot = self.slots.index(record.variant, record.example_id, record.repeat)
+        self.n_kept += self._start[slot] < 0
+        self._start[slot], self._size[slot] = place
+        if record.status is not Status.INFRASTRUCTURE_FAILURE:
+            self.n_done += not self._done[slot]
+            self._done[slot] = True
+        self.spending.add(record)
+        if record.path is AnswerPath.WARM and record.latency_s is not None:
+            self.latency_s[record.variant].append(record.latency_s)
 
 
 def _end_s(record: Record) -> float:

@@ -161,7 +161,7 @@ def _comparer(
         "baseline": scores.variants[0],
         "variants": [*other.manifest["variants"], *one.manifest["variants"]],
     }
-    subject = subject_of(manifest, run.examples, other.records + one.records, scores)
+    subject = subject_of(manifest, run.examples, [*other.records, *one.records], scores)
     analysis = replace(subject.analysis, coverage=policy.coverage, resamples=0)
     return lambda confidence: compare(
         replace(subject, analysis=replace(analysis, confidence=confidence))

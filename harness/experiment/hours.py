@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.core.prices import PriceBook
@@ -10,29 +10,44 @@ from harness.core.record import Record, Step
 from harness.execution.hours import shared_hours_cost
 
 
-def with_hours(records: Sequence[Record], prices: PriceBook) -> list[Record]:
-    """The records, with the calls of models that are paid by the hour priced.
+def hourly_costs_usd(records: Iterable[Record], prices: PriceBook) -> dict[tuple[int, int], float]:
+    """What each call of a model that is paid by the hour cost.
 
-    A machine is a model at an address. Its busy time is shared, at every instant, by the calls in
-    flight. How long a call that
+    By the place of its record, and its place among the record's steps. A machine is a model at an
+    address. Its busy time is shared, at every instant, by the calls in flight. How long a call that
     failed for good kept the machine busy is not known, nor is its cost then.
     """
-    calls: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    if not prices.by_the_hour:
+        return {}
+    calls: dict[tuple[str, str], dict[tuple[int, int], tuple[float, float]]] = {}
     for which, record in enumerate(records):
         for number, step in enumerate(_steps(record)):
             model = _answered_by(step)
-            if model is not None and _usd_per_hour(model, prices) is not None:
+            if model is not None and model in prices.by_the_hour:
                 machine = (model, str(step.detail.get("route")))
-                calls.setdefault(machine, []).append((which, number))
+                calls.setdefault(machine, {})[which, number] = _interval(record, step)
     costs: dict[tuple[int, int], float] = {}
     for (model, _), places in calls.items():
-        intervals = [_interval(records[which], number) for which, number in places]
-        shares = shared_hours_cost(intervals, _usd_per_hour(model, prices) or 0.0)
+        shares = shared_hours_cost(list(places.values()), prices.by_the_hour[model])
         costs |= dict(zip(places, shares, strict=True))
-    return [_priced(record, which, costs) for which, record in enumerate(records)]
+    return costs
 
 
-def _steps(record: Record) -> tuple[Step, ...]:
+def priced(record: Record, which: int, costs_usd: Mapping[tuple[int, int], float]) -> Record:
+    """The record at place `which`, its steps that are in `costs_usd` priced, and their sum."""
+    numbers = range(len(_steps(record))) if costs_usd else ()
+    if record.trace is None or not any((which, number) in costs_usd for number in numbers):
+        return record
+    steps = tuple(
+        replace(step, cost_usd=costs_usd.get((which, number), step.cost_usd))
+        for number, step in enumerate(record.trace.steps)
+    )
+    known = [step.cost_usd for step in steps if step.cost_usd is not None]
+    total = sum(known) if len(known) == len(steps) else None
+    return replace(record, cost_usd=total, trace=replace(record.trace, steps=steps))
+
+
+def _steps(record: Record) -> Sequence[Step]:
     return record.trace.steps if record.trace else ()
 
 
@@ -42,27 +57,8 @@ def _answered_by(step: Step) -> str | None:
     return model if isinstance(model, str) and "error" not in step.detail else None
 
 
-def _usd_per_hour(model: str, prices: PriceBook) -> float | None:
-    price = prices.price(model)
-    return None if price is None else price.usd_per_hour
-
-
-def _interval(record: Record, number: int) -> tuple[float, float]:
+def _interval(record: Record, step: Step) -> tuple[float, float]:
     """When the successful attempt of a step was under way."""
-    step, trial_s = _steps(record)[number], record.trace.began_s if record.trace else None
+    trial_s = record.trace.began_s if record.trace else None
     began_s = (trial_s or 0.0) + step.start_s + step.queue_s + step.retry_wait_s
     return began_s, began_s + step.latency_s
-
-
-def _priced(record: Record, which: int, costs: dict[tuple[int, int], float]) -> Record:
-    """The record with those of its steps priced that are in `costs`, and their sum."""
-    numbers = range(len(_steps(record)))
-    if record.trace is None or not any((which, number) in costs for number in numbers):
-        return record
-    steps = tuple(
-        replace(step, cost_usd=costs.get((which, number), step.cost_usd))
-        for number, step in enumerate(record.trace.steps)
-    )
-    known = [step.cost_usd for step in steps if step.cost_usd is not None]
-    total = sum(known) if len(known) == len(steps) else None
-    return replace(record, cost_usd=total, trace=replace(record.trace, steps=steps))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from statistics import median
 
 from harness.core.example import EvalSet
 from harness.core.experiment import Execution
@@ -20,14 +21,14 @@ from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop, run_trials
 from harness.execution.sentinel import FEWEST_TRIALS, Sentinel
 from harness.experiment.components import Components
-from harness.experiment.ended import EndedTrials, Key, Silence
+from harness.experiment.ended import EndedTrials, Silence
 from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
+from harness.experiment.records import KeptRecords
 from harness.experiment.watching import drift_warnings, sentinel_of
 from harness.planning.schedule import schedule
 from harness.ports import Progress
 from harness.storage.answers import AnswerCache
-from harness.storage.journal import Journal
 from harness.system.system import System
 
 
@@ -57,25 +58,24 @@ class LiveRun:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Every trial's record, in the order in which they ended, and how it went.
+    """Every trial's record, in the order (example, variant, repeat), and how it went.
 
-    `facts` are of the manifest's `execution`; `warnings` are for whoever reads the figures.
+    `facts` are of the manifest's `execution`; `warnings` are for whoever reads the figures;
+    `n_lost` trials were lost to the infrastructure.
     """
 
-    records: list[Record]
+    records: Collection[Record]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    n_lost: int = 0
 
 
-def answer_all(
-    run: LiveRun, journal: Journal, done: Mapping[Key, Record], progress: Progress | None = None
-) -> Answered:
+def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = None) -> Answered:
     """Run every trial that is left.
 
     Args:
         run: what is to be run.
-        journal: is given every trial that ends.
-        done: trials that ended earlier, and are not run again.
+        ended: those that ended earlier, and is given every trial that ends.
         progress: is told how it goes.
 
     Raises:
@@ -84,14 +84,14 @@ def answer_all(
         ServiceDownError: if a service has answered none of its first calls.
         OSError: if the journal cannot be written.
     """
-    progress = progress or Silence()
-    ended = EndedTrials(journal, done, run.prices, progress)
-    if len(done) == run.n_trials:
-        return Answered(ended.records())
-    cache = AnswerCache(cache_root(), journal.run_id) if run.cache else None
+    if ended.n_done == run.n_trials:
+        return Answered(KeptRecords(ended, run.prices))
+    cache = AnswerCache(cache_root(), ended.journal.run_id) if run.cache else None
     ids = [variant.id for variant in run.variants]
     n_each, in_flight = run.n_trials // len(ids), run.execution.concurrency
-    progress.begin(ids, n_each, in_flight, tuple(done.values()))
+    progress = progress or Silence()
+    progress.begin(ids, n_each, in_flight, KeptRecords(ended, run.prices, lost=False))
+    ended.listener = progress
     try:
         watched = in_event_loop(lambda: _answer_all(run, ended, cache))
     except KeyboardInterrupt:
@@ -101,12 +101,13 @@ def answer_all(
         progress.close()
         if cache is not None:
             cache.close()
-    records = ended.records()
-    spending = total_cost(records)
+    records = KeptRecords(ended, run.prices)
+    spending = total_cost(records) if run.prices.by_the_hour else ended.spending
     spending += watched.sentinel.spending
     facts: dict[str, JsonValue] = {**watched.facts, "cost": asdict(spending)}
-    warnings = (*watched.slowed(), *drift_warnings(watched.sentinel, records))
-    return Answered(records, facts, warnings)
+    p50_s = {variant: median(found) for variant, found in ended.latency_s.items() if found}
+    warnings = (*watched.slowed(), *drift_warnings(watched.sentinel, p50_s))
+    return Answered(records, facts, warnings, ended.n_lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +148,19 @@ class _Watched:
 
 async def _answer_all(run: LiveRun, ended: EndedTrials, cache: AnswerCache | None) -> _Watched:
     used = run.components.of(run.variants)
-    timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency)
+    by_our_loop = any(
+        not (getattr(one, "in_process", False) or getattr(one, "stamps_bytes", False))
+        for one in used.providers.values()
+    )
+    timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency, grows=by_our_loop)
     budget = None
     if run.budget_usd is not None:
-        budget = Budget(run.budget_usd, total_cost(ended.records()).spent_usd)
+        budget = Budget(run.budget_usd, ended.spending.spent_usd)
     try:
         parts = await opened_parts(run.variants, used, run.prices, cache, budget)
         pacer = ServicePacer(run.execution, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
-        is_long = run.n_trials - len(ended.done) >= FEWEST_TRIALS
+        is_long = run.n_trials - ended.n_done >= FEWEST_TRIALS
         sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer)
         await sentinel.warm_up()
         ended.start()
@@ -190,7 +195,7 @@ async def _answers(
     left = (
         trial
         for trial in trials
-        if (trial.variant, examples[trial.example].id, trial.repeat) not in ended.done
+        if not ended.is_done((trial.variant, examples[trial.example].id, trial.repeat))
     )
     await run_trials(left, answer, lambda: lag.allowed)
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from harness.config.lock import Changes, example_hashes
 from harness.config.suggest import listed
-from harness.core.record import Record, Status
 from harness.core.values import JsonValue, fingerprint
 from harness.errors import InputError, Problem
 from harness.experiment.components import model_choices
-from harness.experiment.ended import Key
 from harness.experiment.prepare import Options, Prepared
 from harness.experiment.pricing import price_of
 from harness.storage.journal import Journal
@@ -130,16 +128,6 @@ def _changed_variant(
         facts = {**then["facts"], **now["facts"]}
         named = [fact for fact in facts if then["facts"].get(fact) != now["facts"].get(fact)]
         yield f"the variant {key} has changed" + (f" in {listed(named)}" if named else "")
-
-
-def finished(journal: Journal) -> dict[Key, Record]:
-    """The records of the trials that need not be run again.
-
-    What was lost to the infrastructure is asked for once more.
-    """
-    last = {(one.variant, one.example_id, one.repeat): one for one in journal.records}
-    lost = Status.INFRASTRUCTURE_FAILURE
-    return {key: record for key, record in last.items() if record.status is not lost}
 
 
 def _plain(value: Any) -> JsonValue:

@@ -7,24 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.comparison.compare import compare
-from harness.core.record import Status
 from harness.core.run import RunData
+from harness.core.slots import Slots
 from harness.core.values import JsonValue
 from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
 from harness.experiment.budgeting import check_budget
 from harness.experiment.clock import SystemClock
+from harness.experiment.ended import EndedTrials
 from harness.experiment.frames import Run
 from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
-from harness.experiment.prepare import Options, Prepared, in_run_order, prepare
+from harness.experiment.prepare import Options, Prepared, prepare
+from harness.experiment.records import MergedRecords
 from harness.experiment.renderings import renderings
-from harness.experiment.resume import check_unchanged, finished, header_of, resumed_options
+from harness.experiment.resume import check_unchanged, header_of, resumed_options
 from harness.experiment.subject import subject_of
 from harness.ports import Clock, Progress
 from harness.scoring.pointwise import score_records
 from harness.storage.find import find_stopped
 from harness.storage.journal import Journal, create, reopen
 from harness.storage.run_folder import new_run_folder, write_run
+from harness.storage.tables import TRIALS, TrialFile
 
 
 def run_experiment(
@@ -85,9 +88,7 @@ def _live(
     how = {"execution": answered.facts, "events": list(journal.events)}
     manifest = manifest_of(ready, options, journal.run_id, header["started"], how)
     found = _finished(ready, clock, journal.path.parent, manifest, answered)
-    if any(record.status is Status.INFRASTRUCTURE_FAILURE for record in answered.records):
-        journal.rest()
-    else:
+    if not answered.n_lost:
         journal.remove()
     return found
 
@@ -108,15 +109,17 @@ def _answered(
         cache=options.cache,
         budget_usd=options.budget_usd,
     )
-    done = finished(journal)
+    ids = [variant.id for variant in experiment.live]
+    examples = [example.id for example in ready.evalset.examples]
+    ended = EndedTrials(journal, Slots.of(ids, examples, experiment.repeats))
     try:
-        return answer_all(run, journal, done, progress)
+        return answer_all(run, ended, progress)
     except BaseException as error:
-        n_kept = len(done) + journal.n_kept
-        if not n_kept:
+        n_done = ended.n_done
+        if not n_done:
             journal.remove()
         elif isinstance(error, KeyboardInterrupt | BudgetReachedError | ServiceDownError | OSError):
-            raise StoppedRunError(str(journal.path.parent), n_kept, run.n_trials) from error
+            raise StoppedRunError(str(journal.path.parent), n_done, run.n_trials) from error
         raise
 
 
@@ -129,16 +132,17 @@ def _finished(
 ) -> Run:
     """Score and compare all records, and write the run's folder."""
     experiment, evalset = ready.experiment, ready.evalset
-    answered = answered or Answered([])
+    answered = answered or Answered(())
     ids = tuple(variant.id for variant in ready.variants)
-    records = in_run_order(evalset, ids, [*ready.records, *answered.records])
+    slots = Slots.of(ids, [example.id for example in evalset.examples], experiment.repeats)
+    records = MergedRecords(slots, ready.records, answered.records)
     scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
     warnings = (*ready.warnings, *answered.warnings)
     comparison = compare(subject_of(manifest, evalset.examples, records, scores, warnings))
     manifest["finished"] = clock.now_iso()
     data = RunData(manifest, evalset.examples, records, scores, comparison)
     write_run(folder, data, renderings(data))
-    return Run(folder, data)
+    return Run(folder, replace(data, records=TrialFile(folder / TRIALS)))
 
 
 def run_config(  # noqa: PLR0913  keywords, as the command line's flags

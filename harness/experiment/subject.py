@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from harness.comparison.subject import Subject, confounded_pairs
 from harness.core.example import Example
 from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts, factor_table
-from harness.core.record import Failure, Record
+from harness.core.record import Record
 from harness.core.score import ScoreTable
 from harness.core.values import JsonValue
 from harness.scoring.trials import trial_table
@@ -16,7 +16,7 @@ from harness.scoring.trials import trial_table
 def subject_of(
     manifest: Mapping[str, JsonValue],
     examples: tuple[Example, ...],
-    records: Sequence[Record],
+    records: Collection[Record],
     scores: ScoreTable,
     warnings: tuple[str, ...] = (),
 ) -> Subject:
@@ -26,6 +26,7 @@ def subject_of(
     """
     evalset = manifest["evalset"]
     variants = variant_facts(manifest)
+    trials = trial_table(scores.variants, scores.example_ids, scores.n_repeats, records)
     return Subject(
         run_id=manifest["run_id"],
         evalset_name=evalset["name"],
@@ -35,12 +36,11 @@ def subject_of(
         variants=variants,
         analysis=analysis_of(manifest),
         scores=scores,
-        trials=trial_table(scores.variants, scores.example_ids, scores.n_repeats, records),
+        trials=trials,
         slice_meanings=dict(evalset["slice_meanings"]),
         factors=factor_table(variants),
         warnings=warnings,
         confounded=confounded_pairs(manifest.get("confounded", ())),
-        error_kinds=_error_kinds(records),
     )
 
 
@@ -57,13 +57,3 @@ def variant_facts(manifest: Mapping[str, JsonValue]) -> tuple[VariantFacts, ...]
         VariantFacts(facts["id"], facts["fingerprint"], facts["facts"], facts["label"])
         for facts in manifest["variants"]
     )
-
-
-def _error_kinds(records: Iterable[Record]) -> dict[str, dict[str, int]]:
-    """How many of a variant's trials failed with which kind, where the kind is known."""
-    counts: dict[str, dict[str, int]] = {}
-    for record in records:
-        if isinstance(record.outcome, Failure) and record.outcome.error_kind:
-            kinds = counts.setdefault(record.variant, {})
-            kinds[record.outcome.error_kind] = kinds.get(record.outcome.error_kind, 0) + 1
-    return counts

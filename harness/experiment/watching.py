@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
-from statistics import median
 
 from harness.core.chat import Message
-from harness.core.record import AnswerPath, Record, Stage
+from harness.core.record import Stage
 from harness.core.variant import LiveVariant, ModelChoice, Prompt, Subtask, Template
 from harness.execution.sentinel import Ask, Sentinel
 from harness.ports import Pacer, Timer
@@ -50,9 +49,8 @@ def _ask(choice: ModelChoice, parts: Parts, pacer: Pacer, timer: Timer) -> Ask:
     return ask
 
 
-def drift_warnings(sentinel: Sentinel, records: Sequence[Record]) -> Iterator[str]:
-    """Services that drifted more than the latencies of two variants differ."""
-    p50_s = _medians(records)
+def drift_warnings(sentinel: Sentinel, p50_s: Mapping[str, float]) -> Iterator[str]:
+    """Services that drifted more than the median latencies of two variants differ, in seconds."""
     for route, (first_s, last_s) in sentinel.drifts_s().items():
         drift_s = abs(last_s - first_s)
         pairs = [
@@ -65,12 +63,3 @@ def drift_warnings(sentinel: Sentinel, records: Sequence[Record]) -> Iterator[st
                 f"{route} drifted: a fixed request took {first_s * 1000:.4g} ms at first and "
                 f"{last_s * 1000:.4g} ms at the end, more than the p50 of {', '.join(pairs)} differ"
             )
-
-
-def _medians(records: Sequence[Record]) -> dict[str, float]:
-    """The median live latency of each variant, in seconds."""
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.path is AnswerPath.WARM and record.latency_s is not None:
-            found.setdefault(record.variant, []).append(record.latency_s)
-    return {variant: median(latencies) for variant, latencies in found.items()}

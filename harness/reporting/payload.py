@@ -13,7 +13,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
@@ -230,13 +230,15 @@ def _written(value: float) -> str:
 def _by_example(run: RunData) -> Iterator[tuple[Example, list[Record]]]:
     """Each example with its records, by variant as the comparison lists them, then repeat."""
     order = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
-    grouped: dict[str, list[Record]] = {example.id: [] for example in run.examples}
-    for record in run.records:
-        if record.example_id in grouped and record.variant in order:
-            grouped[record.example_id].append(record)
-    for example in run.examples:
-        records = grouped[example.id]
-        records.sort(key=lambda record: (order[record.variant], record.repeat))
+    ids = {example.id for example in run.examples}
+    shown = (r for r in run.records if r.variant in order and r.example_id in ids)
+    grouped = groupby(shown, key=lambda record: record.example_id)
+    ahead = next(grouped, None)
+    for example in run.examples:  # in the order of the records; some may have none
+        records: list[Record] = []
+        if ahead is not None and ahead[0] == example.id:
+            records = sorted(ahead[1], key=lambda record: (order[record.variant], record.repeat))
+            ahead = next(grouped, None)
         yield example, records
 
 

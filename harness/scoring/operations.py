@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,42 +49,82 @@ _MAX_NAME = 200
 _Slot = tuple[int, int, int]
 
 
-def operations_table(
-    shape: tuple[int, int, int],
-    variants: Mapping[str, int],
-    examples: Mapping[str, int],
-    records: Sequence[Record],
-) -> OperationsTable | None:
-    """Events, times and tokens of all live records; None where there is none.
+class Operations:
+    """Events, times and tokens of live records, while they are being collected.
 
-    `variants` and `examples` map ids to their places in `shape` (variants, examples, repeats).
-    Tokens of recorded outputs are taken along, to be compared with.
+    Tokens of recorded outputs are taken along, to be compared with. `variants` maps ids to their
+    places in `shape` (variants, examples, repeats).
     """
-    if all(record.trace is None for record in records):
-        return None
-    events = {name: np.zeros(shape, np.bool_) for name in _EVENTS}
-    amounts = {name: np.full(shape, np.nan) for name in _AMOUNTS}
-    stage_s: dict[Stage, FloatArray] = {}
-    stage_usd: dict[Stage, FloatArray] = {}
-    route = np.full(shape, -1, np.int32)
-    routes: dict[tuple[str, str | None], int] = {}
-    for record in records:
-        slot = variants[record.variant], examples[record.example_id], record.repeat
+
+    def __init__(self, shape: _Slot, variants: Mapping[str, int]) -> None:
+        self._shape, self._variants = shape, variants
+        self._events = {name: np.zeros(shape, np.bool_) for name in _EVENTS}
+        self._amounts = {name: np.full(shape, np.nan) for name in _AMOUNTS}
+        self._stage_s: dict[Stage, FloatArray] = {}
+        self._stage_usd: dict[Stage, FloatArray] = {}
+        self._route = np.full(shape, -1, np.int32)
+        self._routes: dict[tuple[str, str | None], int] = {}
+        self._tools: dict[tuple[int, str], _Calls] = {}
+
+    def add(self, slot: _Slot, record: Record) -> None:
+        """Take a trial."""
         for name, amount in _tokens(record):
-            amounts[name][slot] = _known(amount)
+            self._amounts[name][slot] = _known(amount)
         if record.trace is None:
-            continue
+            return
         for name in _events(record, record.trace):
-            events[name][slot] = True
+            self._events[name][slot] = True
         for name, amount in _amounts(record.trace):
-            amounts[name][slot] = _known(amount)
-        _add_stages(stage_s, stage_usd, shape, slot, record.trace.steps)
+            self._amounts[name][slot] = _known(amount)
+        self._add_stages(slot, record.trace.steps)
         decided = routed(record)
         if decided is not None:
-            route[slot] = routes.setdefault(decided, len(routes))
-    columns: dict[str, Any] = {**events, **amounts, "route": route, "routes": tuple(routes)}
-    tools = tuple(_tools(variants, records))
-    return OperationsTable(**columns, stage_s=stage_s, stage_usd=stage_usd, tools=tools)
+            self._route[slot] = self._routes.setdefault(decided, len(self._routes))
+        for step in record.trace.steps:  # those that the system itself made among them
+            if step.stage is Stage.TOOL:
+                key = self._variants[record.variant], _name(step.detail.get("name"))
+                self._tools.setdefault(key, _Calls()).add(step)
+
+    def table(self) -> OperationsTable:
+        """All of them in columns."""
+        columns: dict[str, Any] = {**self._events, **self._amounts}
+        return OperationsTable(
+            **columns,
+            route=self._route,
+            routes=tuple(self._routes),
+            stage_s=self._stage_s,
+            stage_usd=self._stage_usd,
+            tools=tuple(
+                ToolCalls(variant, tool, np.array(calls.latency_s), dict(calls.errors))
+                for (variant, tool), calls in self._tools.items()
+            ),
+        )
+
+    def _add_stages(self, slot: _Slot, steps: Iterable[Step]) -> None:
+        """Add up a trial's steps by stage; one unknown cost makes its stage's unknown."""
+        by_stage: dict[Stage, list[Step]] = {}
+        for step in steps:
+            by_stage.setdefault(step.stage, []).append(step)
+        for stage, own in by_stage.items():
+            if stage not in self._stage_s:
+                self._stage_s[stage] = np.full(self._shape, np.nan)
+                self._stage_usd[stage] = np.full(self._shape, np.nan)
+            self._stage_s[stage][slot] = _time_s(own)
+            self._stage_usd[stage][slot] = _known(_cost_usd(own))
+
+
+@dataclass(slots=True)
+class _Calls:
+    """The calls of one tool."""
+
+    latency_s: array[float] = field(default_factory=lambda: array("d"))
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def add(self, step: Step) -> None:
+        """Take another call."""
+        self.latency_s.append(step.latency_s)
+        if step.detail.get("error") is not None:
+            self.errors[_name(step.detail["error"])] += 1
 
 
 def routed(record: Record) -> tuple[str, str | None] | None:
@@ -100,7 +142,7 @@ def routed(record: Record) -> tuple[str, str | None] | None:
     return None
 
 
-def fallback_steps(trace: Trace) -> tuple[Step, ...]:
+def fallback_steps(trace: Trace) -> Sequence[Step]:
     """The steps that a fallback took: its own, and those of the variant that it handed over to.
 
     They follow the step that marks it; without one, they are known by their variant's name.
@@ -162,22 +204,6 @@ def _tokens(record: Record) -> Iterable[tuple[str, float | None]]:
     yield "reasoning_tokens", record.usage.reasoning_tokens
 
 
-def _tools(variants: Mapping[str, int], records: Iterable[Record]) -> Iterator[ToolCalls]:
-    """The calls of every variant's every tool, those that the system itself made among them."""
-    found: dict[tuple[int, str], list[Step]] = {}
-    for record in records:
-        for step in record.trace.steps if record.trace else ():
-            if step.stage is Stage.TOOL:
-                key = variants[record.variant], _name(step.detail.get("name"))
-                found.setdefault(key, []).append(step)
-    for (variant, tool), calls in found.items():
-        errors = Counter(
-            _name(call.detail["error"]) for call in calls if call.detail.get("error") is not None
-        )
-        times = np.array([call.latency_s for call in calls])
-        yield ToolCalls(variant, tool, times, dict(errors))
-
-
 def _name(value: JsonValue) -> str:
     return as_text(value)[:_MAX_NAME]
 
@@ -211,23 +237,3 @@ def _time_s(steps: Sequence[Step]) -> float:
 
 def _answering_from_s(step: Step) -> float:
     return step.start_s + step.queue_s + step.retry_wait_s
-
-
-def _add_stages(
-    times: dict[Stage, FloatArray],
-    costs: dict[Stage, FloatArray],
-    shape: tuple[int, int, int],
-    slot: _Slot,
-    steps: Iterable[Step],
-) -> None:
-    """Add up a trial's steps by stage; one unknown cost makes its stage's unknown."""
-    by_stage: dict[Stage, list[Step]] = {}
-    for step in steps:
-        by_stage.setdefault(step.stage, []).append(step)
-    for stage, own in by_stage.items():
-        if stage not in times:
-            times[stage] = np.full(shape, np.nan)
-            costs[stage] = np.full(shape, np.nan)
-        cost_usd = _cost_usd(own)
-        times[stage][slot] = _time_s(own)
-        costs[stage][slot] = np.nan if cost_usd is None else cost_usd

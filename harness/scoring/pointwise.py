@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from harness.core.score import (
     ScoreTable,
     Unscored,
 )
+from harness.core.slots import Slots
 from harness.core.values import encodable
 from harness.ports import Scorer
 
@@ -32,7 +33,7 @@ def score_records(
     evalset: EvalSet,
     variants: Sequence[str],
     n_repeats: int,
-    records: Sequence[Record],
+    records: Iterable[Record],
     scorers: Sequence[Scorer],
 ) -> ScoreTable:
     """The scores of all records, in arrays of shape (variants, examples, repeats).
@@ -46,56 +47,31 @@ def score_records(
         ValueError: if two scorers give a metric of the same id, or two records share a slot.
         KeyError: if a record is of an unknown variant or example.
     """
-    table = _Slots(evalset.examples, tuple(variants), n_repeats, records)
-    metrics = [scores for scorer in scorers for scores in _score_all(scorer, table)]
-    ids = [scores.metric.id for scores in metrics]
+    examples = {example.id: example for example in evalset.examples}
+    slots = Slots.of(variants, list(examples), n_repeats)
+    columns = [_ScorerColumns(scorer, slots.shape) for scorer in scorers]
+    _refuse_doubled([column.metric.id for each in columns for column in each.columns])
+    taken = bytearray(len(slots))
+    for record in records:
+        slot = slots.index(record.variant, record.example_id, record.repeat)
+        if taken[slot]:
+            raise ValueError(f"{record.variant} has two records of {record.example_id}")
+        taken[slot] = True
+        for each in columns:
+            each.add(slot, examples[record.example_id], record)
+    for slot, is_taken in enumerate(taken):
+        if not is_taken:
+            for each in columns:
+                each.miss(slot, evalset.examples[slot // n_repeats % len(examples)], _NO_RECORD)
+    metrics = tuple(column.finish() for each in columns for column in each.columns)
+    return ScoreTable(tuple(variants), tuple(examples), n_repeats, metrics)
+
+
+def _refuse_doubled(ids: Sequence[str]) -> None:
+    """Raise ValueError if two scorers give a metric of the same id."""
     if len(set(ids)) < len(ids):
         doubled = sorted({metric_id for metric_id in ids if ids.count(metric_id) > 1})
         raise ValueError(f"several scorers give the metric {', '.join(doubled)}")
-    example_ids = tuple(example.id for example in evalset.examples)
-    return ScoreTable(tuple(variants), example_ids, n_repeats, tuple(metrics))
-
-
-class _Slots:
-    """The records by flat index into (variants, examples, repeats)."""
-
-    def __init__(
-        self,
-        examples: tuple[Example, ...],
-        variants: tuple[str, ...],
-        n_repeats: int,
-        records: Sequence[Record],
-    ) -> None:
-        self.shape = (len(variants), len(examples), n_repeats)
-        self.variants = variants
-        self.examples = examples
-        variant_index = {variant: index for index, variant in enumerate(variants)}
-        example_index = {example.id: index for index, example in enumerate(examples)}
-        self.scored: list[tuple[int, Example, Record]] = []
-        self.unscored: dict[int, Unscored] = {}
-        taken: set[int] = set()
-        for record in records:
-            if not 0 <= record.repeat < n_repeats:
-                raise ValueError(f"{record.variant} has a repeat {record.repeat} of {n_repeats}")
-            position = example_index[record.example_id]
-            slot = (
-                variant_index[record.variant] * len(examples) + position
-            ) * n_repeats + record.repeat
-            if slot in taken:
-                raise ValueError(f"{record.variant} has two records of {record.example_id}")
-            taken.add(slot)
-            if record.status is Status.INFRASTRUCTURE_FAILURE:
-                self.unscored[slot] = _infrastructure_failure(record)
-            else:
-                self.scored.append((slot, examples[position], record))
-        for slot in range(len(variants) * len(examples) * n_repeats):
-            if slot not in taken:
-                self.unscored[slot] = _NO_RECORD
-
-    def example_of(self, slot: int) -> Example:
-        """The example that a slot belongs to."""
-        _, n_examples, n_repeats = self.shape
-        return self.examples[slot // n_repeats % n_examples]
 
 
 class _Classes:
@@ -206,43 +182,47 @@ def shorten(text: str) -> str:
     return encodable(text)
 
 
-def _score_all(scorer: Scorer, table: _Slots) -> list[MetricScores]:
-    known = frozenset(getattr(scorer, "classes", ()))
-    classed = _with_classes(scorer.metrics)
-    columns = [
-        _Column(metric, table.shape, known, metric.id in classed) for metric in scorer.metrics
-    ]
-    for slot, example, record in table.scored:
-        outcomes = _outcomes(scorer, example, record)
-        for column in columns:
+class _ScorerColumns:
+    """The columns of one scorer's metrics while they are being collected."""
+
+    def __init__(self, scorer: Scorer, shape: tuple[int, int, int]) -> None:
+        known = frozenset(getattr(scorer, "classes", ()))
+        classed = _with_classes(scorer.metrics)
+        self._scorer = scorer
+        self.columns = [
+            _Column(metric, shape, known, metric.id in classed) for metric in scorer.metrics
+        ]
+        self._unanswered: dict[str, Mapping[str, object]] = {}
+
+    def add(self, slot: int, example: Example, record: Record) -> None:
+        """Score a record."""
+        if record.status is Status.INFRASTRUCTURE_FAILURE:
+            self.miss(slot, example, _infrastructure_failure(record))
+            return
+        outcomes = _outcomes(self._scorer, example, record)
+        for column in self.columns:
             column.put(slot, outcomes.get(column.metric.id))
-    _fill_unscored(scorer, table, columns)
-    return [column.finish() for column in columns]
+
+    def miss(self, slot: int, example: Example, missing: Unscored) -> None:
+        """Keep that nothing can be scored: not applicable where the metric is not, else missing.
+
+        Whether a metric applies hangs on the example alone, so any record of it can be asked about:
+        here a failure of the system, which every scorer has to accept.
+        """
+        if example.id not in self._unanswered:
+            failure = Failure(infrastructure=False, error_kind="")
+            record = Record("", example.id, 0, failure, AnswerPath.RECORDED)
+            self._unanswered[example.id] = _outcomes(self._scorer, example, record)
+        for column in self.columns:
+            outcome = self._unanswered[example.id].get(column.metric.id)
+            applies = not isinstance(outcome, Unscored) or outcome.applicable
+            column.put(slot, missing if applies else outcome)
 
 
 def _with_classes(metrics: Sequence[Metric]) -> set[str]:
     """Metrics that always have classes: a macro F1 (`intent.macro_f1`) and its base (`intent`)."""
     macro = {metric.id for metric in metrics if metric.aggregate is Aggregate.MACRO_F1}
     return macro | {metric_id.rpartition(".")[0] for metric_id in macro}
-
-
-def _fill_unscored(scorer: Scorer, table: _Slots, columns: list[_Column]) -> None:
-    """Slots nothing can be scored in: not applicable, where the metric is not, else missing.
-
-    Whether a metric applies hangs on the example alone, so any record of it can be asked about:
-    here a failure of the system, which every scorer has to accept.
-    """
-    asked: dict[str, Mapping[str, object]] = {}
-    for slot, missing in table.unscored.items():
-        example = table.example_of(slot)
-        if example.id not in asked:
-            failure = Failure(infrastructure=False, error_kind="")
-            record = Record(table.variants[0], example.id, 0, failure, AnswerPath.RECORDED)
-            asked[example.id] = _outcomes(scorer, example, record)
-        for column in columns:
-            outcome = asked[example.id].get(column.metric.id)
-            applies = not isinstance(outcome, Unscored) or outcome.applicable
-            column.put(slot, missing if applies else outcome)
 
 
 def _outcomes(scorer: Scorer, example: Example, record: Record) -> Mapping[str, object]:

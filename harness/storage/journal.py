@@ -2,9 +2,9 @@
 
 `journal.jsonl` in the run's folder. The first line is the header: what the run is of. Each further
 one is a trial that has ended (the columns of `trials.parquet` that are known of it) or an event.
-Once a run is finished, its trials are in that table, and the journal, if any, says so. A line is
-handed to the system in one piece as soon as its trial ends, so a killed process loses none; twice
-a second at most, what was written is made to survive a power failure too.
+A line is handed to the system in one piece as soon as its trial ends, so a killed process loses
+none; twice a second at most, what was written is made to survive a power failure too. The trials
+of a run are nowhere else until it ends, so that memory does not grow with them.
 
 One process at a time writes a run: it holds a lock on the file, which the system lets go of when
 the process ends, however it ends.
@@ -16,39 +16,40 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from harness.core.record import Record, Status
+from harness.core.record import Record
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
-from harness.files import write_atomically
 from harness.storage import tables
 from harness.storage.text import json_text
 
 JOURNAL = "journal.jsonl"
 FORMAT = "harness.journal/1"
-_FINISHED = "finished"
 _SYNC_S = 0.5
 _NOTHING: Mapping[str, None] = dict.fromkeys(tables.TRIAL_COLUMNS)
 
 
+class Place(NamedTuple):
+    """Where a line begins in the file, and how long it is, in bytes."""
+
+    start: int
+    size: int
+
+
 @dataclass(slots=True)
 class Journal:
-    """The open journal of a run.
-
-    `records` are those that had ended when it was opened; `events` are all that befell the run;
-    `n_kept` counts the trials that were added and not lost.
-    """
+    """The open journal of a run; `events` are all that befell it."""
 
     path: Path
     header: Mapping[str, Any]
-    records: tuple[Record, ...] = ()
+    _file: FileIO
     events: list[dict[str, JsonValue]] = field(default_factory=list)
-    n_kept: int = 0
-    _descriptor: int = -1
+    _end: int = 0
     _synced_s: float = field(default_factory=monotonic)
 
     @property
@@ -56,8 +57,8 @@ class Journal:
         """The name of the run's folder."""
         return self.path.parent.name
 
-    def add(self, record: Record) -> None:
-        """Keep a trial.
+    def add(self, record: Record) -> Place:
+        """Keep a trial; returns where it is kept.
 
         Raises:
             OSError: if the disk is full or the file cannot be written; the journal is whole still.
@@ -65,8 +66,29 @@ class Journal:
         values = tables.trial_values(self.run_id, record)
         known = {key: value for key, value in values.items() if value is not None}
         del known["run_id"]
-        self._write(known)
-        self.n_kept += record.status is not Status.INFRASTRUCTURE_FAILURE
+        return self._write(known)
+
+    def read(self, place: Place) -> Record:
+        """The trial that is kept at a place.
+
+        Raises:
+            OSError: if the file cannot be read.
+        """
+        self._file.seek(place.start)
+        return _record(json.loads(self._file.read(place.size)))
+
+    def trials(self) -> Iterator[tuple[Place, Record]]:
+        """All trials that have ended, in the order in which they did.
+
+        Raises:
+            InputError: if a line is damaged.
+        """
+        for number, (place, line) in enumerate(_lines(self.path), 1):
+            if number > 1 and "event" not in line:
+                try:
+                    yield place, tables.whole(_record(line))
+                except (KeyError, TypeError, ValueError):
+                    raise _damaged(self.path, number) from None
 
     def note(self, event: str, facts: Mapping[str, JsonValue]) -> None:
         """Keep something that befell the run: that it was interrupted, or gone on with.
@@ -80,16 +102,9 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file, its content on the disk."""
-        if self._descriptor >= 0:
-            os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def rest(self) -> None:
-        """Keep the header and the events alone: the trials are in the run's table."""
-        lines = [self.header, *self.events, {"event": _FINISHED}]
-        self.close()
-        write_atomically(self.path, "".join(json_text(line) + "\n" for line in lines))
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
 
     def remove(self) -> None:
         """Close and delete it: the run is whole in its tables."""
@@ -107,19 +122,21 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _write(self, line: Mapping[str, JsonValue]) -> None:
+    def _write(self, line: Mapping[str, JsonValue]) -> Place:
         data = (json_text(line) + "\n").encode()
-        before = os.fstat(self._descriptor).st_size
+        place = Place(self._end, len(data))
         try:
-            written = os.write(self._descriptor, data)
+            written = self._file.write(data)
             while written < len(data):
-                written += os.write(self._descriptor, data[written:])
+                written += self._file.write(data[written:])
         except OSError:
-            os.ftruncate(self._descriptor, before)
+            self._file.truncate(place.start)
             raise
+        self._end += len(data)
         if monotonic() - self._synced_s > _SYNC_S:
-            os.fsync(self._descriptor)
+            os.fsync(self._file.fileno())
             self._synced_s = monotonic()
+        return place
 
 
 def create(folder: Path, header: Mapping[str, JsonValue]) -> Journal:
@@ -129,9 +146,9 @@ def create(folder: Path, header: Mapping[str, JsonValue]) -> Journal:
         OSError: if the file cannot be written.
     """
     path = folder / JOURNAL
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-    journal = Journal(path, {"format": FORMAT, **header}, _descriptor=os.open(path, flags, 0o666))
-    _lock(journal)
+    path.touch(exist_ok=False)
+    journal = _opened(path)
+    journal.header = {"format": FORMAT, **header}
     journal._write(journal.header)
     return journal
 
@@ -146,58 +163,58 @@ def reopen(folder: Path) -> Journal:
         OSError: if the file cannot be written.
     """
     path = folder / JOURNAL
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
-    except FileNotFoundError:
+    if not path.is_file():
         what = f"there is nothing to resume: it has no {JOURNAL}"
-        raise InputError(Problem(str(folder), what, "run the experiment anew")) from None
-    journal = Journal(path, {}, _descriptor=descriptor)
+        raise InputError(Problem(str(folder), what, "run the experiment anew"))
+    journal = _opened(path)
     try:
-        _lock(journal)
-        content = path.read_bytes()
-        end = content.rfind(b"\n") + 1
-        os.ftruncate(descriptor, end)
-        lines = _lines(path, content[:end])
-        header = next(lines, {})
-        if header.get("format") != FORMAT:
-            found = header.get("format")
+        for place, line in _lines(path):
+            journal.header = journal.header or line
+            journal._end = place.start + place.size
+            if "event" in line:
+                journal.events.append(line)
+        found = journal.header.get("format")
+        if found != FORMAT:
             what = f"its format is {found!r}, not {FORMAT!r}" if found else "it has no header"
             hint = "run the experiment anew, and delete this folder"
             raise InputError(Problem(str(path), what, hint))
-        journal.header = header
-        journal.records = tuple(_ended(path, lines, journal.events))
+        journal._file.truncate(journal._end)
     except BaseException:
-        os.close(descriptor)
+        journal._file.close()
         raise
     return journal
 
 
-def _lines(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            raise _damaged(path, number) from None
-        if not isinstance(found, dict):
-            raise _damaged(path, number)
-        yield found
+def _opened(path: Path) -> Journal:
+    """The file, opened to be read and to be written at its end, and locked."""
+    journal = Journal(path, {}, FileIO(path, "a+"))
+    try:
+        _lock(journal)
+    except BaseException:
+        journal._file.close()
+        raise
+    return journal
 
 
-def _ended(
-    path: Path, lines: Iterator[dict[str, Any]], events: list[dict[str, JsonValue]]
-) -> Iterator[Record]:
-    """The trials that have ended; the events go to `events`."""
-    for number, line in enumerate(lines, 2):
-        if line.get("event") == _FINISHED:
-            found = tables.read_trials(path.with_name(tables.TRIALS))
-            yield from (record for record in found if record.trace is not None)
-        elif "event" in line:
-            events.append(line)
-        else:
+def _lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The whole lines of the file, one at a time; not what stands after the last line's end."""
+    start = 0
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if not text.endswith(b"\n"):
+                return
             try:
-                yield tables.record_of({**_NOTHING, **line})
-            except (KeyError, TypeError, ValueError):
+                line = json.loads(text)
+            except ValueError:
                 raise _damaged(path, number) from None
+            if not isinstance(line, dict):
+                raise _damaged(path, number)
+            yield Place(start, len(text)), line
+            start += len(text)
+
+
+def _record(line: Mapping[str, Any]) -> Record:
+    return tables.record_of({**_NOTHING, **line})
 
 
 def _damaged(path: Path, line: int) -> InputError:
@@ -216,7 +233,7 @@ def _lock(journal: Journal) -> None:
     except ImportError:  # Windows
         return
     try:
-        fcntl.flock(journal._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(journal._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         folder = journal.path.parent
         hint = "wait for it to end, or stop it"

@@ -6,7 +6,8 @@ escape; an output that has one is kept exactly in `output_json`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ PRIVATE_EXAMPLE_COLUMNS = frozenset({"input", "target", "evidence", "tool_calls"
 
 
 def write_trials(
-    path: Path, run_id: str, records: Sequence[Record], without: frozenset[str] = frozenset()
+    path: Path, run_id: str, records: Iterable[Record], without: frozenset[str] = frozenset()
 ) -> None:
     """Write a row per record; the columns named in `without` are null throughout."""
     rows = (_in_order(trial_values(run_id, record)) for record in records)
@@ -110,7 +111,24 @@ def write_trials(
 
 def read_trials(path: Path) -> tuple[Record, ...]:
     """The records of `trials.parquet`. An output that a baseline left out is None."""
-    return tuple(record_of(row) for row in _rows(path, _TRIALS))
+    return tuple(map(whole, TrialFile(path)))
+
+
+@dataclass(frozen=True)
+class TrialFile(Collection[Record]):
+    """The records of a `trials.parquet`, read anew whenever they are gone through."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(record_of, _rows(self.path, _TRIALS))
+
+    def __len__(self) -> int:
+        n: int = pq.read_metadata(self.path).num_rows
+        return n
+
+    def __contains__(self, record: object) -> bool:
+        return any(own == record for own in self)
 
 
 def write_examples(
@@ -191,7 +209,10 @@ def _in_order(values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def record_of(row: Mapping[str, Any]) -> Record:
-    """The record that `trial_values` was made of; `row` has every column, None where not known."""
+    """The record that `trial_values` was made of; `row` has every column, None where not known.
+
+    Its steps are not looked at: see `whole`.
+    """
     return Record(
         variant=row["variant"],
         example_id=row["example_id"],
@@ -204,6 +225,17 @@ def record_of(row: Mapping[str, Any]) -> Record:
         metadata=parse_or_none(row["metadata"]) or {},
         trace=traces.trace_of(row),
     )
+
+
+def whole(record: Record) -> Record:
+    """The record with its steps read, so that damage in them shows.
+
+    Raises:
+        ValueError, KeyError, TypeError: if they are no steps.
+    """
+    if record.trace is None:
+        return record
+    return replace(record, trace=replace(record.trace, steps=tuple(record.trace.steps)))
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from harness.core.record import Stage, Step, Trace, Usage
 from harness.core.values import JsonValue
-from harness.storage.text import json_text, parse_or_none, utf8, utf8_or_none
+from harness.storage.text import json_text, utf8, utf8_or_none
+
+
+class StoredSteps(Sequence[Step]):
+    """Steps as they are stored, read when they are asked for: many readers need none."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return tuple(map(_step, json.loads(self.text)))
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._steps)
+
+    @overload
+    def __getitem__(self, at: int) -> Step: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, at: int | slice) -> Step | tuple[Step, ...]:
+        return self._steps[at]
+
+    def __eq__(self, other: object) -> bool:
+        return self._steps == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def columns_of(trace: Trace) -> dict[str, Any]:
@@ -28,16 +59,19 @@ def columns_of(trace: Trace) -> dict[str, Any]:
         "fallback_to": utf8_or_none(trace.fallback_used),
         "routed_to": utf8_or_none(trace.routed_to),
         "served_model": utf8_or_none(trace.served_model),
-        "steps": json_text([step_json(step) for step in trace.steps]),
+        "steps": _steps_json(trace.steps),
     }
 
 
 def trace_of(row: Mapping[str, Any]) -> Trace | None:
-    """The trace in a row; None for recorded outputs. A baseline's has no steps."""
+    """The trace in a row; None for recorded outputs. A baseline's has no steps.
+
+    The steps themselves are `StoredSteps`.
+    """
     if row["calls"] is None:
         return None
     return Trace(
-        steps=tuple(_step(step) for step in parse_or_none(row["steps"]) or ()),
+        steps=() if row["steps"] is None else StoredSteps(row["steps"]),
         queue_s=row["queue_s"],
         retry_wait_s=row["retry_wait_s"],
         ttft_s=row["ttft_s"],
@@ -52,6 +86,12 @@ def trace_of(row: Mapping[str, Any]) -> Trace | None:
         block=row["block"],
         began_s=row["began_s"],
     )
+
+
+def _steps_json(steps: Sequence[Step]) -> str:
+    if isinstance(steps, StoredSteps):
+        return steps.text
+    return json_text([step_json(step) for step in steps])
 
 
 def step_json(step: Step) -> dict[str, JsonValue]:

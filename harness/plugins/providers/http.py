@@ -31,6 +31,8 @@ class Http(BaseModel):
         "api_key": "keys come from the environment only: name the variable in api_key_env",
     }
 
+    stamps_bytes: ClassVar[bool] = True
+
     base_url: BaseUrl = Field(
         description="The address that /chat/completions is appended to: http or https, host, "
         "port and path."

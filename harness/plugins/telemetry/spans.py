@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.core.record import Failure, Record, Stage, Step
@@ -59,7 +59,7 @@ class TrialSpans:
         self._tracer = self._provider.get_tracer("harness")
 
     def begin(
-        self, variants: Sequence[str], n_each: int, in_flight: int, before: Sequence[Record]
+        self, variants: Sequence[str], n_each: int, in_flight: int, before: Collection[Record]
     ) -> None:
         """Nothing: trials that ended before have been sent."""
 

@@ -10,8 +10,10 @@ import pytest
 from harness.execution.lag import EVERY_S, LoopLag
 
 
-def lagging(lag_s: float, latency_s: float, n: int = 30, allowed: int = 100) -> LoopLag:
-    lag = LoopLag(allowed)
+def lagging(
+    lag_s: float, latency_s: float, n: int = 30, allowed: int = 100, lag: LoopLag | None = None
+) -> LoopLag:
+    lag = lag or LoopLag(allowed)
     lag._samples_s.extend([lag_s] * 20)
     for _ in range(n):
         lag.told(latency_s)
@@ -35,6 +37,23 @@ def test_trials_are_lowered_where_the_lag_would_show(
     assert lag.allowed == allowed
     assert lag.facts["in_flight"] == allowed
     assert lag.facts["in_flight_asked_for"] == 100
+
+
+def test_trials_in_flight_grow_until_the_lag_would_show() -> None:
+    lag = LoopLag(100, grows=True)
+    seen = [lag.allowed]
+    for lag_s in (0.001, 0.001, 0.02, 0.001, 0.02):
+        seen.append(lagging(lag_s, 0.1, lag=lag).allowed)
+    assert seen == [16, 32, 64, 51, 51, 40]
+
+
+def test_trials_in_flight_grow_to_what_was_asked_for() -> None:
+    lag = LoopLag(50, grows=True)
+    seen = [lag.allowed]
+    for n_told in (0, 30, 0):  # a slow service has told nothing yet
+        seen.append(lagging(0.001, 0.1, n_told, lag=lag).allowed)
+    assert seen == [16, 32, 50, 50]
+    assert LoopLag(4, grows=True).allowed == 4
 
 
 def test_a_lag_is_judged_once() -> None:

@@ -41,6 +41,32 @@ def test_every_trial_runs_once_and_never_too_many_at_a_time() -> None:
     assert 2 <= len(cold) <= 2 * 5  # once per variant and place
 
 
+def test_places_close_and_open_as_fewer_or_more_are_allowed() -> None:
+    """Every trial runs once all the same, and as many at a time as are allowed just then."""
+    kept: list[Trial] = []
+    flying = 0
+    most: dict[int, int] = {}
+
+    def allowed() -> int:
+        return (8, 2, 6, 1)[len(kept) // 10]
+
+    async def answer(trial: Trial, cold: bool) -> None:
+        nonlocal flying
+        flying += 1
+        now = allowed()
+        await asyncio.sleep(0)
+        if allowed() == now:
+            most[now] = max(most.get(now, 0), flying)
+        await asyncio.sleep(0)
+        flying -= 1
+        kept.append(trial)
+
+    asyncio.run(run_trials(TRIALS, answer, lambda: 1 if len(kept) >= 40 else allowed()))
+    assert sorted(kept, key=lambda t: (t.example, t.variant)) == TRIALS
+    assert most[8] == 8
+    assert most[6] == 6
+
+
 def test_a_bug_ends_the_run_and_is_told() -> None:
     async def answer(trial: Trial, cold: bool) -> None:
         raise ZeroDivisionError

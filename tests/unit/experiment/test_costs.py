@@ -14,7 +14,7 @@ from model_server import Asked, Fail, ModelServer, Say
 
 from harness.core.prices import Price, PriceBook
 from harness.core.record import Answer, AnswerPath, Record, Stage, Step, Trace
-from harness.experiment.hours import with_hours
+from harness.experiment.hours import hourly_costs_usd, priced
 from harness.experiment.pricing import price_of
 
 HOURLY = PriceBook(own={"http/m": Price(usd_per_hour=3600.0)})  # a dollar a second
@@ -35,6 +35,11 @@ def step(start_s: float, latency_s: float, *, error: bool = False, model: str = 
 def clocked(began_s: float, *steps: Step) -> Record:
     trace = Trace(steps=(Step(Stage.RETRIEVE, 0.0, 0.1, 0.25), *steps), began_s=began_s)
     return Record("v", "e", 0, Answer("x"), AnswerPath.WARM, 1.0, None, trace=trace)
+
+
+def with_hours(records: list[Record], prices: PriceBook) -> list[Record]:
+    costs = hourly_costs_usd(records, prices)
+    return [priced(record, which, costs) for which, record in enumerate(records)]
 
 
 def test_calls_at_once_share_the_machine() -> None:
