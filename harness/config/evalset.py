@@ -117,7 +117,7 @@ def examine_evalset(folder: Path) -> Examined:
     if lock is not None:
         if now.evalset.corpus_sha256 is None and described.file.corpus is not None:
             lock = replace(lock, corpus_sha256=None)  # a corpus that cannot be read is told
-        problems += drift(lock, now.hashes, now.evalset, folder, complete=now.complete)
+        problems += drift(lock, now.evalset.hashes, now.evalset, folder, complete=now.complete)
     warnings = corpus_warnings(now.evalset, described.corpus)
     return Examined(now.evalset, tuple(problems), now.complete, frozen_ids, frozen_slices, warnings)
 
@@ -146,7 +146,11 @@ def freeze_evalset(folder: Path) -> FreezeResult:
     now = _read(described, path)
     if problems or now.problems:
         raise InputError([*problems, *now.problems])
-    changes = before.changes_to(now.hashes) if before else Changes(added=tuple(sorted(now.hashes)))
+    changes = (
+        before.changes_to(now.evalset.hashes)
+        if before
+        else Changes(added=tuple(sorted(now.evalset.hashes)))
+    )
     write_lock(folder, now.evalset, described.reference)
     warnings = (*evalset_warnings(now.evalset), *corpus_warnings(now.evalset, described.corpus))
     return FreezeResult(now.evalset, folder / LOCK_FILE, changes, warnings)
@@ -295,10 +299,9 @@ def _frozen_path(described: _Described, frozen_reference: JsonValue) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """The examples that can be read, their hashes, and what is wrong with the rest."""
+    """The examples that can be read, and what is wrong with the rest."""
 
     evalset: EvalSet
-    hashes: dict[str, str]
     problems: list[Problem]
     complete: bool
 
@@ -327,8 +330,9 @@ def _read(described: _Described, path: Path) -> _Now:
         slice_meanings=file.slices,
         contract=_contract(file.contract),
         corpus_sha256=corpus_sha256,
+        hashes=hashes,
     )
-    return _Now(evalset, hashes, problems, complete=not findings.count)
+    return _Now(evalset, problems, complete=not findings.count)
 
 
 def _contract(file: ContractFile | None) -> TaskContract | None:

@@ -162,9 +162,11 @@ def leak_problems(live: Live, evalset: EvalSet) -> list[Problem]:
         live: the variant; those that it leads to are checked too.
         evalset: the set that it is to be judged on.
     """
-    known = _Known(evalset.examples)
     shots = {v.shots.path: v.shots for v in live.all() if v.shots is not None}
     training = dict.fromkeys(v.training for v in live.all() if v.training is not None)
+    if not shots and not training:
+        return []
+    known = _Known(evalset.examples)
     found = [_leaked_shots(file, known) for file in shots.values()]
     found += [_leaked_lines(path, known) for path in training]
     return [problem for findings in found for problem in findings.problems()]

@@ -91,7 +91,9 @@ RecordField: TypeAlias = Annotated[str, Field(pattern=_RECORD_FIELD)]
 class FileModel(BaseModel):
     """Base of the files' parts: immutable, and closed to keys that nobody reads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="forbid", use_attribute_docstrings=True
+    )
     key_hints: ClassVar[dict[str, str]] = {}
     """What to say when a key of that name is missing or unknown."""
 

@@ -12,4 +12,6 @@ Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 class Value(BaseModel):
     """Base of the result's parts: immutable, closed, free of NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="forbid", ser_json_inf_nan="null"
+    )

@@ -63,7 +63,10 @@ class TaskContract:
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """A frozen eval set. `examples` stand in the order of their ids."""
+    """A frozen eval set. `examples` stand in the order of their ids.
+
+    `hashes` are those of their contents by id, of the whole set also where `examples` are a part.
+    """
 
     name: str
     sha256: str
@@ -74,6 +77,7 @@ class EvalSet:
     slice_meanings: Mapping[str, str] = field(default_factory=dict)
     contract: TaskContract | None = None
     corpus_sha256: str | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     def slice_members(self) -> dict[str, tuple[int, ...]]:
         """The index of every member, by slice: `all` first, then `name=value` in order."""

@@ -89,6 +89,11 @@ def fingerprint(value: JsonValue) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name, as they are; `dataclasses.asdict` copies all they hold."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
 def as_text(value: JsonValue) -> str:
     """A JSON value as the text that a reader would compare: strings as they are."""
     if isinstance(value, str):

@@ -21,6 +21,7 @@ from harness.experiment.merge import ensure_comparable, merged_scores, origin_of
 from harness.experiment.renderings import render_again
 from harness.experiment.subject import subject_of
 from harness.gate.decide import decide
+from harness.scoring.trials import trial_table
 from harness.storage.run_folder import load_run, write_verdict
 
 
@@ -161,7 +162,9 @@ def _comparer(
         "baseline": scores.variants[0],
         "variants": [*other.manifest["variants"], *one.manifest["variants"]],
     }
-    subject = subject_of(manifest, run.examples, [*other.records, *one.records], scores)
+    records = [*other.records, *one.records]
+    trials = trial_table(scores.variants, scores.example_ids, scores.n_repeats, records)
+    subject = subject_of(manifest, run.examples, trials, scores)
     analysis = replace(subject.analysis, coverage=policy.coverage, resamples=0)
     return lambda confidence: compare(
         replace(subject, analysis=replace(analysis, confidence=confidence))

@@ -22,6 +22,7 @@ from harness.experiment.manifest import git_state, versions
 from harness.experiment.renderings import renderings
 from harness.experiment.subject import subject_of
 from harness.ports import Clock
+from harness.scoring.trials import trial_table
 from harness.storage.run_folder import load_run, new_run_folder, write_run
 
 _NO_REPEAT = Unscored("this run had fewer repeats")
@@ -52,7 +53,8 @@ def compare_runs(
     root = Path("reports") / f"{first.manifest['name']}-compared"
     with new_run_folder(root, started) as folder:
         manifest = _manifest(runs, folder.name, command, started)
-        comparison = compare(subject_of(manifest, first.examples, records, scores, _warnings(runs)))
+        trials = trial_table(scores.variants, scores.example_ids, scores.n_repeats, records)
+        comparison = compare(subject_of(manifest, first.examples, trials, scores, _warnings(runs)))
         manifest["finished"] = clock.now_iso()
         data = RunData(manifest, first.examples, records, scores, comparison)
         write_run(folder, data, renderings(data))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from harness.config.lock import Changes, example_hashes
+from harness.config.lock import Changes
 from harness.config.suggest import listed
 from harness.core.values import JsonValue, fingerprint
 from harness.errors import InputError, Problem
@@ -38,7 +38,7 @@ def pins_of(ready: Prepared) -> dict[str, JsonValue]:
     return {
         "evalset": evalset.name,
         "examples": {
-            key: hashed[:_HASH_CHARS] for key, hashed in example_hashes(evalset.examples).items()
+            example.id: evalset.hashes[example.id][:_HASH_CHARS] for example in evalset.examples
         },
         "corpus": evalset.corpus_sha256,
         "variants": {

@@ -24,6 +24,7 @@ from harness.experiment.resume import check_unchanged, header_of, resumed_option
 from harness.experiment.subject import subject_of
 from harness.ports import Clock, Progress
 from harness.scoring.pointwise import score_records
+from harness.scoring.trials import TrialColumns
 from harness.storage.find import find_stopped
 from harness.storage.journal import Journal, create, reopen
 from harness.storage.run_folder import new_run_folder, write_run
@@ -136,9 +137,12 @@ def _finished(
     ids = tuple(variant.id for variant in ready.variants)
     slots = Slots.of(ids, [example.id for example in evalset.examples], experiment.repeats)
     records = MergedRecords(slots, ready.records, answered.records)
-    scores = score_records(evalset, ids, experiment.repeats, records, ready.scorers)
+    trials = TrialColumns(slots, live=bool(experiment.live))
+    passing = trials.seen(records)
+    scores = score_records(evalset, ids, experiment.repeats, passing, ready.scorers)
     warnings = (*ready.warnings, *answered.warnings)
-    comparison = compare(subject_of(manifest, evalset.examples, records, scores, warnings))
+    subject = subject_of(manifest, evalset.examples, trials.table(), scores, warnings)
+    comparison = compare(subject)
     manifest["finished"] = clock.now_iso()
     data = RunData(manifest, evalset.examples, records, scores, comparison)
     write_run(folder, data, renderings(data))

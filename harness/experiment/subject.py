@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from harness.comparison.subject import Subject, confounded_pairs
 from harness.core.example import Example
 from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts, factor_table
-from harness.core.record import Record
-from harness.core.score import ScoreTable
+from harness.core.score import ScoreTable, TrialTable
 from harness.core.values import JsonValue
-from harness.scoring.trials import trial_table
 
 
 def subject_of(
     manifest: Mapping[str, JsonValue],
     examples: tuple[Example, ...],
-    records: Collection[Record],
+    trials: TrialTable,
     scores: ScoreTable,
     warnings: tuple[str, ...] = (),
 ) -> Subject:
@@ -26,7 +24,6 @@ def subject_of(
     """
     evalset = manifest["evalset"]
     variants = variant_facts(manifest)
-    trials = trial_table(scores.variants, scores.example_ids, scores.n_repeats, records)
     return Subject(
         run_id=manifest["run_id"],
         evalset_name=evalset["name"],

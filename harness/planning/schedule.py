@@ -18,7 +18,9 @@ def schedule(
     randomised complete block design (Fisher, The Design of Experiments, 1935).
     """
     generator = np.random.default_rng(seed)
-    for block, cell in enumerate(generator.permutation(n_examples * n_repeats)):
-        repeat, example = divmod(int(cell), n_examples)
-        for index in generator.permutation(len(variants)):
+    cells = generator.permutation(n_examples * n_repeats)
+    orders = np.tile(np.arange(len(variants), dtype=np.int32), (len(cells), 1))
+    for block, order in enumerate(generator.permuted(orders, axis=1)):
+        repeat, example = divmod(int(cells[block]), n_examples)
+        for index in order:
             yield Trial(variants[index], example, repeat, block)

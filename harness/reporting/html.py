@@ -68,10 +68,10 @@ def _blocks(run: RunData, view: View) -> Iterator[Any]:
     """The data blocks, made one at a time while the page is being written."""
     from markupsafe import Markup
 
-    starts: list[int] = []
-    for number, text in enumerate(payload.chunks(run, starts)):
+    carried = payload.Carried()
+    for number, text in enumerate(payload.chunks(run, carried)):
         yield Markup(_BLOCK.format(f"chunk-{number}", payload.pack(text)))  # noqa: S704
-    index = payload.index(run, starts)
+    index = payload.index(run, carried)
     yield Markup(_BLOCK.format("index", payload.pack(payload.dump(index))))  # noqa: S704
     tables = {"slices": _tables(view.slices), "wins": _tables(view.win_rates)}
     yield Markup(_BLOCK.format("tables", payload.pack(payload.dump(tables))))  # noqa: S704

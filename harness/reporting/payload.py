@@ -12,6 +12,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations, groupby
 from typing import Any
@@ -54,7 +55,18 @@ def dump(value: JsonValue) -> str:
     return text
 
 
-def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
+@dataclass
+class Carried:
+    """What is known when all chunks have been made: each one's first example, and the statuses.
+
+    Of every example, its variants (as the comparison lists them) with their worst status.
+    """
+
+    starts: list[int] = field(default_factory=list)
+    worst: list[dict[int, int]] = field(default_factory=list)
+
+
+def index(run: RunData, carried: Carried) -> dict[str, JsonValue]:
     """The index, in columns over examples in the run's order."""
     comparison = run.comparison
     members = slice_members([example.slices for example in run.examples])
@@ -70,9 +82,9 @@ def index(run: RunData, chunk_starts: Sequence[int]) -> dict[str, JsonValue]:
         "ids": [one_line(example.id, 200) for example in run.examples],
         "previews": [_preview(example) for example in run.examples],
         "repeats": run.scores.n_repeats,
-        "status": _statuses(run),
+        "status": _statuses(run, carried.worst),
         "values": [_values(run, values.get(metric.id), shown) for metric in comparison.metrics],
-        "chunks": list(chunk_starts),
+        "chunks": list(carried.starts),
         **_confounded(comparison),
     }
 
@@ -91,8 +103,8 @@ def _confounded(comparison: Comparison) -> dict[str, JsonValue]:
     }
 
 
-def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
-    """The chunks' texts one by one; `starts` receives each one's first example."""
+def chunks(run: RunData, carried: Carried) -> Iterator[str]:
+    """The chunks' texts one by one; `carried` is told of each."""
     variants = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
     table = {variant: i for i, variant in enumerate(run.scores.variants)}
     columns = [_metric_columns(run, metric.id) for metric in run.comparison.metrics]
@@ -102,6 +114,7 @@ def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
     blocks = TraceBlocks()
     for position, (example, records) in enumerate(_by_example(run)):
         row = rows.get(example.id)
+        carried.worst.append(_worst(records, variants))
         scored = [
             [] if row is None else _scores(columns, table.get(r.variant), row, r.repeat)
             for r in records
@@ -111,11 +124,11 @@ def chunks(run: RunData, starts: list[int]) -> Iterator[str]:
         size += len(texts) + _add_traces(facts[-1], example, records, blocks)
         lines += (texts, dump(facts))
         if len(lines) >= 2 * _CHUNK_EXAMPLES or size >= _CHUNK_CHARACTERS:
-            starts.append(first)
+            carried.starts.append(first)
             yield "\n".join(lines)
             lines, size, first = [], 0, position + 1
     if lines:
-        starts.append(first)
+        carried.starts.append(first)
         yield "\n".join(lines)
 
 
@@ -264,16 +277,21 @@ def _preview(example: Example) -> str:
     return one_line(" · ".join(as_text(part)[: 4 * _PREVIEW] for part in parts), _PREVIEW)
 
 
-def _statuses(run: RunData) -> list[str]:
+def _worst(records: Sequence[Record], variants: dict[str, int]) -> dict[int, int]:
+    """The worst status of each variant's records."""
+    found: dict[int, int] = {}
+    for record in records:
+        variant = variants[record.variant]
+        found[variant] = max(found.get(variant, 0), _STATUS[record.status])
+    return found
+
+
+def _statuses(run: RunData, worst: Sequence[dict[int, int]]) -> list[str]:
     """A string per variant with the worst status of each example, `-` where nothing ran."""
-    rows = {example.id: i for i, example in enumerate(run.examples)}
-    variants = {variant.id: i for i, variant in enumerate(run.comparison.variants)}
-    worst = np.full((len(variants), len(rows)), -1, dtype=np.int8)
-    for record in run.records:
-        if record.variant in variants and record.example_id in rows:
-            at = variants[record.variant], rows[record.example_id]
-            worst[at] = max(int(worst[at]), _STATUS[record.status])
-    return ["".join("-012"[status + 1] for status in line) for line in worst.tolist()]
+    return [
+        "".join("-012"[example.get(variant, -1) + 1] for example in worst)
+        for variant in range(len(run.comparison.variants))
+    ]
 
 
 def _variant_axis(comparison: Comparison, table: Sequence[str]) -> list[int]:

@@ -7,12 +7,13 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.core.record import Failure, Record, Stage, Step, Trace
 from harness.core.score import FloatArray, OperationsTable, ToolCalls
+from harness.core.slots import Slots
 from harness.core.values import JsonValue, as_text
 
 SELF = "self"
@@ -46,28 +47,28 @@ _AMOUNTS = (
 _OF_THE_SCHEMA = ("parse:", "schema:")
 """How rejections of an output that does not parse or breaks the schema begin."""
 _MAX_NAME = 200
-_Slot = tuple[int, int, int]
+_K = TypeVar("_K")
 
 
 class Operations:
     """Events, times and tokens of live records, while they are being collected.
 
-    Tokens of recorded outputs are taken along, to be compared with. `variants` maps ids to their
-    places in `shape` (variants, examples, repeats).
+    Tokens of recorded outputs are taken along, to be compared with.
     """
 
-    def __init__(self, shape: _Slot, variants: Mapping[str, int]) -> None:
-        self._shape, self._variants = shape, variants
-        self._events = {name: np.zeros(shape, np.bool_) for name in _EVENTS}
-        self._amounts = {name: np.full(shape, np.nan) for name in _AMOUNTS}
+    def __init__(self, slots: Slots) -> None:
+        n = len(slots)
+        self._slots = slots
+        self._events = {name: np.zeros(n, np.bool_) for name in _EVENTS}
+        self._amounts = {name: np.full(n, np.nan) for name in _AMOUNTS}
         self._stage_s: dict[Stage, FloatArray] = {}
         self._stage_usd: dict[Stage, FloatArray] = {}
-        self._route = np.full(shape, -1, np.int32)
+        self._route = np.full(n, -1, np.int32)
         self._routes: dict[tuple[str, str | None], int] = {}
         self._tools: dict[tuple[int, str], _Calls] = {}
 
-    def add(self, slot: _Slot, record: Record) -> None:
-        """Take a trial."""
+    def add(self, slot: int, record: Record) -> None:
+        """Take a trial by its slot."""
         for name, amount in _tokens(record):
             self._amounts[name][slot] = _known(amount)
         if record.trace is None:
@@ -82,33 +83,34 @@ class Operations:
             self._route[slot] = self._routes.setdefault(decided, len(self._routes))
         for step in record.trace.steps:  # those that the system itself made among them
             if step.stage is Stage.TOOL:
-                key = self._variants[record.variant], _name(step.detail.get("name"))
+                key = self._slots.variants[record.variant], _name(step.detail.get("name"))
                 self._tools.setdefault(key, _Calls()).add(step)
 
     def table(self) -> OperationsTable:
         """All of them in columns."""
-        columns: dict[str, Any] = {**self._events, **self._amounts}
+        shape = self._slots.shape
+        columns: dict[str, Any] = _shaped({**self._events, **self._amounts}, shape)
         return OperationsTable(
             **columns,
-            route=self._route,
+            route=self._route.reshape(shape),
             routes=tuple(self._routes),
-            stage_s=self._stage_s,
-            stage_usd=self._stage_usd,
+            stage_s=_shaped(self._stage_s, shape),
+            stage_usd=_shaped(self._stage_usd, shape),
             tools=tuple(
                 ToolCalls(variant, tool, np.array(calls.latency_s), dict(calls.errors))
                 for (variant, tool), calls in self._tools.items()
             ),
         )
 
-    def _add_stages(self, slot: _Slot, steps: Iterable[Step]) -> None:
+    def _add_stages(self, slot: int, steps: Iterable[Step]) -> None:
         """Add up a trial's steps by stage; one unknown cost makes its stage's unknown."""
         by_stage: dict[Stage, list[Step]] = {}
         for step in steps:
             by_stage.setdefault(step.stage, []).append(step)
         for stage, own in by_stage.items():
             if stage not in self._stage_s:
-                self._stage_s[stage] = np.full(self._shape, np.nan)
-                self._stage_usd[stage] = np.full(self._shape, np.nan)
+                self._stage_s[stage] = np.full(len(self._slots), np.nan)
+                self._stage_usd[stage] = np.full(len(self._slots), np.nan)
             self._stage_s[stage][slot] = _time_s(own)
             self._stage_usd[stage][slot] = _known(_cost_usd(own))
 
@@ -125,6 +127,10 @@ class _Calls:
         self.latency_s.append(step.latency_s)
         if step.detail.get("error") is not None:
             self.errors[_name(step.detail["error"])] += 1
+
+
+def _shaped(columns: Mapping[_K, Any], shape: tuple[int, ...]) -> dict[_K, Any]:
+    return {name: column.reshape(shape) for name, column in columns.items()}
 
 
 def routed(record: Record) -> tuple[str, str | None] | None:

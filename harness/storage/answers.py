@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.core.chat import Completion, RequestedCall
 from harness.core.record import Usage
+from harness.core.values import fields_of
 from harness.storage.text import json_text
 
 ANSWERS = "answers.sqlite"
@@ -60,7 +60,10 @@ class AnswerCache:
 
     def put(self, key: str, answer: Completion) -> None:
         """Keep an answer. Those of a process that is killed may be lost to later runs."""
-        self._unwritten[key] = json_text(asdict(answer))
+        kept = fields_of(answer)
+        kept["calls"] = list(map(fields_of, answer.calls))
+        kept["usage"] = fields_of(answer.usage)
+        self._unwritten[key] = json_text(kept)
         if len(self._unwritten) >= _WRITTEN_AT_ONCE:
             self._write()
 

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+pa.set_memory_pool(pa.system_memory_pool())  # its own keeps what it once had
+
 
 def column(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     """An array of `type_` (text, a list of texts, bool, a number); None is null."""
@@ -31,11 +33,12 @@ def texts(values: Sequence[str | None]) -> pa.Array:
     raw = [b"" if value is None else value.encode() for value in values]
     ends = np.zeros(len(raw) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)), out=ends[1:])
-    given = np.fromiter((value is not None for value in values), np.bool_, len(raw))
-    large = pa.LargeStringArray.from_buffers(
-        len(raw), pa.py_buffer(ends), pa.py_buffer(b"".join(raw)), _bits(given)
+    bits = _bits(np.fromiter((value is not None for value in values), np.bool_, len(raw)))
+    is_large = ends[-1] >= 2**31
+    kind, starts = (
+        (pa.LargeStringArray, ends) if is_large else (pa.StringArray, ends.astype(np.int32))
     )
-    return large if ends[-1] >= 2**31 else large.cast(pa.string())
+    return kind.from_buffers(len(raw), pa.py_buffer(starts), pa.py_buffer(b"".join(raw)), bits)
 
 
 def numbers(values: NDArray[Any], given: NDArray[np.bool_] | None = None) -> pa.Array:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.core.score import (
@@ -204,6 +203,8 @@ def _reason_codes(reasons: list[list[Any]], rows: Any) -> IntArray:
 
 def _codes(rows: Any, column: str, names: tuple[str, ...]) -> IntArray:
     """Each row's index into `names`, -1 for null."""
+    import pyarrow.compute as pc  # 10 MB, which writing does not need
+
     found = pc.index_in(
         rows.column(column).cast(pa.string()),
         value_set=columns.texts(names),

@@ -23,7 +23,7 @@ from harness.storage.columns import column
 from harness.storage.text import json_or_none, json_text, parse_or_none, utf8, utf8_or_none
 
 TRIALS = "trials.parquet"
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 250
 """Rows per row group: bounds the memory that writing and reading take."""
 
 _TRIALS = pa.schema(
@@ -82,6 +82,8 @@ _TOKENS = (
     "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "cache_write_tokens",
     "reasoning_tokens",
 )  # fmt: skip
+_FEW = ["run_id", "variant", "status", "error_kind", "path", "validation", "served_model"]
+"""Columns of few different values. For each of the others a dictionary would only take memory."""
 TRIAL_COLUMNS = tuple(_TRIALS.names)
 PRIVATE_TRIAL_COLUMNS = frozenset(
     {
@@ -147,7 +149,9 @@ def _write(
     path: Path, schema: pa.Schema, rows: Iterator[tuple[Any, ...]], without: frozenset[str]
 ) -> None:
     temporary = path.with_name(f".{path.name}")  # a resumed run has one that is whole
-    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(
+        temporary, schema, compression="zstd", use_dictionary=_FEW, write_statistics=False
+    ) as writer:
         while batch := list(islice(rows, ROWS_AT_ONCE)):
             columns = zip(*batch, strict=True)
             arrays = [
@@ -293,8 +297,8 @@ def _texts(texts: Sequence[str] | None) -> list[str] | None:
 
 
 def _calls_json(calls: Sequence[ToolCall] | None) -> str | None:
-    if calls is None:
-        return None
+    if not calls:
+        return None if calls is None else "[]"
     return json_text([{"name": call.name, "arguments": call.arguments} for call in calls])
 
 

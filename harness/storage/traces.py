@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any, overload
 
 from harness.core.record import Stage, Step, Trace, Usage
-from harness.core.values import JsonValue
+from harness.core.values import JsonValue, fields_of
 from harness.storage.text import json_text, utf8, utf8_or_none
 
 
@@ -96,7 +95,8 @@ def _steps_json(steps: Sequence[Step]) -> str:
 
 def step_json(step: Step) -> dict[str, JsonValue]:
     """A step as the JSON that `steps` holds: what is at its default is left out."""
-    usage = {key: n for key, n in asdict(step.usage).items() if n is not None} if step.usage else {}
+    counts = fields_of(step.usage) if step.usage else {}
+    usage = {key: n for key, n in counts.items() if n is not None}
     extras: dict[str, JsonValue] = {
         "usage": usage,
         "attempts": step.attempts if step.attempts != 1 else None,

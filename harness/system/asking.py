@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.chat import (
@@ -16,7 +16,7 @@ from harness.core.chat import (
     ToolSpec,
 )
 from harness.core.record import Stage, Step, Usage
-from harness.core.values import JsonValue, encodable, fingerprint
+from harness.core.values import JsonValue, encodable, fields_of, fingerprint
 from harness.core.variant import ModelChoice, Prompt, Subtask
 from harness.ports import Budget, Pacer
 from harness.system.calls import Call, made, service
@@ -175,9 +175,12 @@ class Asker:
             "provider": self._choice.provider.key,
             "identity": dict(self._provider.identity),
             "model": request.model,
-            "messages": [asdict(message) for message in request.messages],
+            "messages": [
+                {**fields_of(message), "calls": list(map(fields_of, message.calls))}
+                for message in request.messages
+            ],
             "params": dict(request.params),
-            "tools": [asdict(tool) for tool in request.tools],
+            "tools": list(map(fields_of, request.tools)),
             "tool_choice": request.tool_choice,
             "schema": request.schema,
             "stream": request.stream,
@@ -215,6 +218,8 @@ def _own_s(answer: Completion) -> float:
 
 def _sendable(answer: Completion) -> Completion:
     """The answer without halves of surrogate pairs, which no request and no file can hold."""
+    if not answer.calls and answer.text.isascii():
+        return answer
     calls = tuple(
         RequestedCall(encodable(call.id), encodable(call.name), encodable(call.arguments))
         for call in answer.calls

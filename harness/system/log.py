@@ -163,7 +163,8 @@ class TrialLog:
         )
 
     def _keep(self, step: Step) -> None:
-        self._steps.append(replace(step, variant=self._variant))
+        own = step.variant == self._variant  # copying takes time
+        self._steps.append(step if own else replace(step, variant=self._variant))
 
     def _count_call(self, ended: Ended[T]) -> None:
         self._calls += 1

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.core.chat import Completion, RequestedCall
 from harness.core.record import Answer, Outcome, Record, Step
-from harness.core.values import ToolCall
+from harness.core.values import ToolCall, fields_of
 
 REDACTED = "[redacted]"
 SHORTEST = 8
@@ -48,9 +48,12 @@ class Redactor:
 
     def record(self, record: Record) -> Record:
         """What a trial left, without secrets."""
-        if not self._secrets:
+        trace, outcome = record.trace, fields_of(record.outcome)
+        calls = [fields_of(call) for call in record.tool_calls or ()]
+        told = [step.detail for step in trace.steps] if trace else []
+        more = [trace.rejections, trace.served_model] if trace else []
+        if not self._stand_in([*told, *more, {**outcome, "tool_calls": calls}]):
             return record
-        trace = record.trace
         if trace is not None:
             trace = replace(
                 trace,
@@ -62,7 +65,8 @@ class Redactor:
 
     def completion(self, answer: Completion) -> Completion:
         """What a model answered, without secrets."""
-        if not self._secrets:
+        texts = [fields_of(call) for call in answer.calls]
+        if not self._stand_in([answer.text, answer.served_model, *texts]):
             return answer
         calls = tuple(
             RequestedCall(self.text(call.id), self.text(call.name), self.text(call.arguments))
@@ -70,6 +74,14 @@ class Redactor:
         )
         served = None if answer.served_model is None else self.text(answer.served_model)
         return replace(answer, text=self.text(answer.text), calls=calls, served_model=served)
+
+    def _stand_in(self, value: Any) -> bool:
+        """Whether there is anything to take out: there mostly is not, and copying takes time."""
+        if isinstance(value, str):
+            return any(secret in value for secret in self._secrets)
+        if isinstance(value, Mapping):
+            return any(self._stand_in(key) or self._stand_in(item) for key, item in value.items())
+        return isinstance(value, Sequence) and any(map(self._stand_in, value))
 
     def _step(self, step: Step) -> Step:
         return replace(step, detail=self.value(step.detail))

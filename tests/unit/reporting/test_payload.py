@@ -15,7 +15,7 @@ from harness.reporting import payload
 
 def findings(run, pair):
     """`findingOf` of assets/js/filters.js over the examples of a pair's slice."""
-    index = payload.index(run, [0])
+    index = payload.index(run, payload.Carried([0]))
     number = [metric["id"] for metric in index["metrics"]].index(pair.metric)
     members = index["members"][index["slices"].index(pair.slice)]
     up = 1 if index["metrics"][number]["up"] else -1
@@ -75,12 +75,12 @@ def test_nothing_to_count_is_neither_a_score_nor_missing():
     metric = Metric("m", aggregate=Aggregate.RATIO)
     value = [[[0.0], [0.5], [np.nan]], [[1.0], [0.25], [1.0]]]
     weight = [[[0.0], [4.0], [0.0]], [[1.0], [4.0], [1.0]]]
-    index = payload.index(run_of([metric_scores(metric, value, weight)]), [0])
+    index = payload.index(run_of([metric_scores(metric, value, weight)]), payload.Carried([0]))
     assert payload.dump(index["values"]) == "[[[false,0.5,null],[1,0.25,1]]]"  # False == 0
 
 
 def test_values_keep_six_digits_and_whole_numbers_all():
     value = [[[1234567.0], [1 / 3], [2e-8]], [[1.0], [0.5], [0.0]]]
     metric = Metric("m", lower=None, upper=None)
-    index = payload.index(run_of([metric_scores(metric, value)]), [0])
+    index = payload.index(run_of([metric_scores(metric, value)]), payload.Carried([0]))
     assert index["values"][0][0] == [1234567, 0.333333, 2e-8]

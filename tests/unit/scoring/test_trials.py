@@ -48,5 +48,5 @@ def test_order_of_records_is_irrelevant() -> None:
 
 @pytest.mark.parametrize("slot", [("z", "e", 0), ("a", "z", 0), ("a", "e", 1)])
 def test_strangers_are_errors(slot: tuple[str, str, int]) -> None:
-    with pytest.raises((KeyError, IndexError)):
+    with pytest.raises((KeyError, ValueError)):
         trial_table(["a"], ["e"], 1, [record(Answer("x"), slot)])
