@@ -4,7 +4,7 @@
 
 The products are those of a catalogue that the company no longer has, so none of the eval set's
 facts can be learned. A fifth of the messages stand without passages, as in an archive of tickets:
-their answers were right for the old catalogue.
+their answers were right for the old catalogue, in which one article held a fact of all products.
 """
 
 from __future__ import annotations
@@ -54,11 +54,7 @@ def messages(words: Wordings, n: int = N_MESSAGES) -> Iterator[dict[str, Any]]:
     r = Random(SEED)
     made = _prompt(words)
     catalogue = products(r, words, 12)
-    old = {
-        Cell(fact, thing): (value(r, fact.kind), f"KB-{r.randint(100, 999)}")
-        for fact in words.facts
-        for thing in catalogue
-    }
+    old = [(fact, value(r, fact.kind), f"KB-{r.randint(100, 999)}") for fact in words.facts]
     for _ in range(n):
         kind = r.choices(list(MIX), list(MIX.values()))[0]
         if kind == "tool":
@@ -71,9 +67,9 @@ def messages(words: Wordings, n: int = N_MESSAGES) -> Iterator[dict[str, Any]]:
         if kind == "passages":
             asked, reply, _ = on_shelf(r, words, made, found, LAST)
         elif kind == "archive":
-            cell = r.choice(list(old))
-            asked = rambling(r, words, question(r, cell))
-            reply = Reply(old[cell][0], cell.fact.category, old[cell][1])
+            fact, said, article = r.choice(old)
+            asked = rambling(r, words, question(r, Cell(fact, r.choice(catalogue))))
+            reply = Reply(said, fact.category, article)
         else:
             draw = escalation if kind == "escalation" else elsewhere
             asked, reply = draw(r, words, made)

@@ -150,14 +150,16 @@ def trials(folder: Path) -> list[dict[str, Any]]:
 
 
 def memory(repeats: int) -> list[Row]:
-    """Peak memory at 2,000 and at 100,000 trials."""
+    """Peak memory of runs of more and more trials, and of an eval set of as many examples."""
     rows: list[Row] = []
-    for n in (2_000, 100_000):
-        with serving("--latency-ms", "20") as server, job(n, "http", server) as folder:
-            ran = ours(folder)
+    for n_prompts, n_repeats in ((N, 1), (N, 5), (N, 50), (50 * N, 1)):
+        with serving("--latency-ms", "20") as server, job(n_prompts, "http", server) as folder:
+            ran = ours(folder, "--repeats", str(n_repeats))
             assert ran.folder is not None
-            row = {"trials": n, "peak MB": ran.cost.peak_rss_mb, "wall s": ran.cost.wall_s}
-            rows.append({**row, "bytes / trial": _bytes(ran.folder) / n})
+            n = n_prompts * n_repeats
+            row = {"prompts": n_prompts, "trials": n, "peak MB": ran.cost.peak_rss_mb}
+            row |= {"wall s": ran.cost.wall_s, "bytes / trial": _bytes(ran.folder) / n}
+            rows.append(row)
     return rows
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import live_desk
 import pytest
+from model_server import ModelServer
 
 from harness.config.evalset import freeze_evalset
 from harness.core.values import JsonValue
@@ -59,6 +61,18 @@ def test_a_run_has_its_clocks_times(config: Path) -> None:
     assert times_of(manifest) == (
         "20261120T101112Z-", "2026-11-20T10:11:12+00:00", "2026-11-20T10:11:14+00:00"
     )  # fmt: skip
+
+
+def test_a_clock_that_is_set_back_changes_no_figure(here: Path, server: ModelServer) -> None:
+    """Only dates are the wall clock's; all that is measured is a clock's that never steps."""
+    written = live_desk.config("id: a", more="factors: []\n", url=server.openai_url)
+    clock = HeldClock("2026-11-20T10:11:12+00:00", "2026-11-20T09:00:00+00:00")
+    run = run_experiment(written, Options(), clock)
+    assert run.data.manifest["finished"] < run.data.manifest["started"]
+    trials = live_desk.trials(run)
+    assert all(trial["latency_s"] > 0 and trial["queue_s"] >= 0 for trial in trials)
+    blocks = sorted(trials, key=lambda trial: trial["block"])
+    assert [trial["began_s"] for trial in blocks] == sorted(trial["began_s"] for trial in trials)
 
 
 def test_so_has_a_comparison_of_runs(config: Path) -> None:
