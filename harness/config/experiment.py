@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from harness.config.gate import (
     unknown,
 )
 from harness.config.models import ExecutionFile, ExperimentFile, PrimaryEntry, ScorerEntry
-from harness.config.paths import PathError, require, resolve
+from harness.config.paths import PathError, near_config, require, resolve
 from harness.config.source import Location, Source, read_yaml
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
@@ -145,7 +145,8 @@ def draft_experiment(path: Path) -> Draft:
     problems: list[Problem] = []
     source = read_yaml(path, problems)
     if source is None:
-        raise InputError(problems)
+        hint = near_config(path)
+        raise InputError([p if p.hint else replace(p, hint=hint) for p in problems])
     file = validated(ExperimentFile, source, problems)
     evalset_folder = _evalset_folder(source, problems)
     entries = read_entries(source, problems)

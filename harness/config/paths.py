@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from harness.config.suggest import did_you_mean
+from harness.config.suggest import did_you_mean, listed
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _ALLOWED = re.compile(r"(HARNESS_[A-Z0-9_]+)(?::-(.*))?", re.DOTALL)
@@ -71,6 +71,17 @@ def require(path: Path, kind: Literal["file", "folder"]) -> None:
         raise PathError("is a folder, not a file")
     if kind == "file" and not stat.S_ISREG(mode):
         raise PathError("is not a regular file")
+
+
+def near_config(path: Path) -> str:
+    """A hint at the configs that may have been meant by a path that is no file; mostly empty."""
+    if path.is_dir():
+        inside = [shown(file) for file in sorted(path.glob("*.yaml"))]
+        return f"name one of: {listed(inside, 5)}" if inside else ""
+    names = (path.name, f"{path.name}.yaml")
+    places = (folder / name for folder in (path.parent, Path("configs")) for name in names)
+    meant = next((place for place in places if place != path and place.is_file()), None)
+    return f"did you mean '{meant}'?" if meant else ""
 
 
 def reason(error: OSError | ValueError) -> str:

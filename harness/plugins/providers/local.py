@@ -32,7 +32,7 @@ from harness.embedded.model import Model, load_model
 from harness.embedded.sampling import Sampling
 from harness.embedded.slots import Turn
 from harness.embedded.tokenizer import Tokenizer
-from harness.embedded.weights import DATA, MODELS, Listing, read_listing
+from harness.embedded.weights import DATA, MODELS, Listing, read_checked, read_listing
 from harness.embedded.workers import Workers
 
 _NOT_TAKEN = (
@@ -58,6 +58,8 @@ class Local(BaseModel):
     @model_validator(mode="after")
     def _find(self, info: ValidationInfo) -> Local:
         self._listing = read_listing(_folder(self.folder, info) if self.folder else DATA)
+        for name in self._listing.sha256:  # damage is told at `check`
+            read_checked(self._listing, name)
         return self
 
     @property

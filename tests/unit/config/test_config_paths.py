@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.paths import PathError, require, resolve, shown
+from harness.config.paths import PathError, near_config, require, resolve, shown
 
 
 def test_a_path_starts_from_its_file() -> None:
@@ -56,3 +56,25 @@ def test_impossible_paths() -> None:
 def test_paths_are_shown_from_the_working_folder(here: Path) -> None:
     assert shown(here / "a" / ".." / "b") == "b"
     assert shown(Path("/etc")) == "/etc"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("toy", "did you mean 'configs/toy.yaml'?"),
+        ("toy.yaml", "did you mean 'configs/toy.yaml'?"),
+        ("cnfigs/toy.yaml", "did you mean 'configs/toy.yaml'?"),
+        ("configs/toy", "did you mean 'configs/toy.yaml'?"),
+        ("configs", "name one of: configs/other.yaml, configs/toy.yaml"),
+        ("empty", ""),
+        ("nothing", ""),
+        ("configs/toy.yaml", ""),
+        ("a\0b", ""),
+    ],
+)
+def test_a_config_that_may_have_been_meant(here: Path, typed: str, hint: str) -> None:
+    (here / "empty").mkdir()
+    (here / "configs").mkdir()
+    for name in ("toy", "other"):
+        (here / f"configs/{name}.yaml").write_text("name: toy\n")
+    assert near_config(Path(typed)) == hint

@@ -295,12 +295,20 @@ def test_other_weights_are_another_identity(folder: Path, tmp_path: Path) -> Non
     assert identity != Local(folder=str(write_models(tmp_path / "other", seed=1))).identity
 
 
-def test_a_damaged_file_is_told_when_it_is_opened(tmp_path: Path) -> None:
+def test_a_damaged_file_is_told_before_it_is_opened(tmp_path: Path) -> None:
     write_models(tmp_path)
     (tmp_path / "base.npz").write_bytes(b"PK")
-    raised = error(tmp_path, asked())
-    assert raised.kind == "bad_request"
-    assert "base.npz is damaged" in raised.message
+    with pytest.raises(InputError, match="base.npz is damaged"):
+        build("provider", Component("local", {"folder": str(tmp_path)}))
+
+
+def test_a_file_that_is_damaged_meanwhile_is_told_when_it_is_opened(tmp_path: Path) -> None:
+    write_models(tmp_path)
+    provider = Local(folder=str(tmp_path))
+    (tmp_path / "base.npz").write_bytes(b"PK")
+    with pytest.raises(ServiceError, match="base.npz is damaged") as raised:
+        asyncio.run(provider.open())
+    assert raised.value.kind == "bad_request"
 
 
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
