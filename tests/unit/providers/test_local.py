@@ -298,7 +298,7 @@ def test_other_weights_are_another_identity(folder: Path, tmp_path: Path) -> Non
 def test_a_damaged_file_is_told_before_it_is_opened(tmp_path: Path) -> None:
     write_models(tmp_path)
     (tmp_path / "base.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match="base.npz is damaged"):
+    with pytest.raises(InputError, match=r"base\.npz is damaged"):
         build("provider", Component("local", {"folder": str(tmp_path)}))
 
 
@@ -306,7 +306,7 @@ def test_a_file_that_is_damaged_meanwhile_is_told_when_it_is_opened(tmp_path: Pa
     write_models(tmp_path)
     provider = Local(folder=str(tmp_path))
     (tmp_path / "base.npz").write_bytes(b"PK")
-    with pytest.raises(ServiceError, match="base.npz is damaged") as raised:
+    with pytest.raises(ServiceError, match=r"base\.npz is damaged") as raised:
         asyncio.run(provider.open())
     assert raised.value.kind == "bad_request"
 
