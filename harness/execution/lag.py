@@ -26,22 +26,25 @@ class LoopLag:
     """Samples how much later than asked for a timer fires; says how many trials may be in flight.
 
     Where a client's clock is read by the event loop, as that of a vendor's SDK is, the loop's lag
-    is in the latency. With such clients (`grows`) a run begins with `FIRST` trials in flight, and
+    is in the latency. With such clients (`doubles`) a run begins with `FIRST` trials in flight, and
     twice as many are let in twice a second, up to those asked for, until the 95th percentile of the
     lag since the last time is over a tenth of the median latency that such clients told: then, and
-    whenever that is so again, a fifth fewer are.
+    whenever that is so again, a fifth fewer are. Whenever it is not, a sixteenth more are, and at
+    least one: the lag may have come from elsewhere on the machine. `lowered_to` is the fewest that
+    there were.
     """
 
     asked_for: int
-    grows: bool = False
+    doubles: bool = False
     allowed: int = field(init=False)
+    lowered_to: int | None = None
     _samples_s: array[float] = field(default_factory=lambda: array("f"))
     _told_s: list[float] = field(default_factory=list)
     _n_judged: int = 0
     clock: Callable[[], float] = perf_counter
 
     def __post_init__(self) -> None:
-        self.allowed = min(FIRST, self.asked_for) if self.grows else self.asked_for
+        self.allowed = min(FIRST, self.asked_for) if self.doubles else self.asked_for
 
     async def watch(self) -> None:
         """Sample until cancelled."""
@@ -62,13 +65,17 @@ class LoopLag:
     def judge(self) -> None:
         """Change `allowed` by the lag since it was last held against enough latencies."""
         lag_s, told_s = self._samples_s[self._n_judged :], self._told_s
-        if lag_s and len(told_s) >= _FEWEST:
+        enough = lag_s and len(told_s) >= _FEWEST
+        if enough:
             self._n_judged, self._told_s = len(self._samples_s), []
-            if np.percentile(lag_s, 95) > TOLERATED * np.median(told_s):
-                self.grows = False
-                self.allowed = max(1, int(self.allowed * _CUT))
-        if self.grows:
+        if enough and np.percentile(lag_s, 95) > TOLERATED * np.median(told_s):
+            self.doubles = False
+            self.allowed = max(1, int(self.allowed * _CUT))
+            self.lowered_to = min(self.allowed, self.lowered_to or self.allowed)
+        elif self.doubles:
             self.allowed = min(2 * self.allowed, self.asked_for)
+        elif enough:
+            self.allowed = min(self.allowed + max(1, self.allowed // 16), self.asked_for)
 
     @property
     def facts(self) -> dict[str, float | int | None]:

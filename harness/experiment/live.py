@@ -134,10 +134,11 @@ class _Watched:
     def slowed(self) -> Iterator[str]:
         """Why fewer calls were in flight than asked for."""
         lag = self.lag
-        if lag.allowed < lag.asked_for:
+        if lag.lowered_to is not None:
             yield (
-                f"trials in flight were lowered from {lag.asked_for} to {lag.allowed}: with more, "
-                "this machine would have measured itself and not the service"
+                f"of {lag.asked_for} trials that may be in flight at times no more than "
+                f"{lag.lowered_to} were: with more, this machine would have measured itself and "
+                "not the service"
             )
         for route, least in self.pacer.lowered.items():
             yield (
@@ -152,7 +153,7 @@ async def _answer_all(run: LiveRun, ended: EndedTrials, cache: AnswerCache | Non
         not (getattr(one, "in_process", False) or getattr(one, "stamps_bytes", False))
         for one in used.providers.values()
     )
-    timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency, grows=by_our_loop)
+    timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency, doubles=by_our_loop)
     budget = None
     if run.budget_usd is not None:
         budget = Budget(run.budget_usd, ended.spending.spent_usd)

@@ -40,20 +40,20 @@ def test_trials_are_lowered_where_the_lag_would_show(
 
 
 def test_trials_in_flight_grow_until_the_lag_would_show() -> None:
-    lag = LoopLag(100, grows=True)
+    lag = LoopLag(100, doubles=True)
     seen = [lag.allowed]
     for lag_s in (0.001, 0.001, 0.02, 0.001, 0.02):
         seen.append(lagging(lag_s, 0.1, lag=lag).allowed)
-    assert seen == [16, 32, 64, 51, 51, 40]
+    assert seen == [16, 32, 64, 51, 54, 43]
 
 
 def test_trials_in_flight_grow_to_what_was_asked_for() -> None:
-    lag = LoopLag(50, grows=True)
+    lag = LoopLag(50, doubles=True)
     seen = [lag.allowed]
     for n_told in (0, 30, 0):  # a slow service has told nothing yet
         seen.append(lagging(0.001, 0.1, n_told, lag=lag).allowed)
     assert seen == [16, 32, 50, 50]
-    assert LoopLag(4, grows=True).allowed == 4
+    assert LoopLag(4, doubles=True).allowed == 4
 
 
 def test_a_lag_is_judged_once() -> None:
@@ -86,3 +86,13 @@ def test_a_loop_that_is_held_up_is_seen() -> None:
 def test_without_a_sample_nothing_is_known() -> None:
     facts = LoopLag(4).facts
     assert (facts["lag_p50_s"], facts["lag_max_s"]) == (None, None)
+
+
+def test_what_was_lowered_is_told_and_nothing_else() -> None:
+    short = LoopLag(100, doubles=True)
+    assert lagging(0.001, 0.1, lag=short).lowered_to is None  # ended before it had grown
+    held = lagging(0.02, 0.1)
+    for _ in range(5):
+        lagging(0.001, 0.1, lag=held)
+    assert held.allowed == 100
+    assert held.lowered_to == 80
