@@ -44,7 +44,15 @@ def main() -> None:
     (options.out / "config.json").write_text(config, encoding="utf-8")
     shutil.copy(options.base / "tokenizer.json", options.out / "tokenizer.json")
     write_index(options.out)
-    shutil.copy(options.base / "card.json", options.card)
+    new, shipped = options.base / "card.json", options.card
+    same = shipped.is_file() and weights_of(new) == weights_of(shipped)
+    print("the weights are", "those of" if same else "others than those of", shipped)
+    shutil.copy(new, shipped)
+
+
+def weights_of(card: Path) -> str:
+    """The hash of the weights that a card is of."""
+    return str(json.loads(card.read_text(encoding="utf-8"))["weights_sha256"])
 
 
 def write_arrays(path: Path, weights: Mapping[str, Tensor]) -> None:
