@@ -204,7 +204,8 @@ def test_broken_tools_cost_the_tool_slice_and_nothing_else(comparison: dict[str,
         for one in comparison["operations"]
         if one["quantity"] == "tool_error_rate" and one["slice"] == "kind=tool"
     }
-    assert rates == {"prompt_tools": 0, "broken_tools": 1}
+    assert rates["broken_tools"] == 1
+    assert rates["prompt_tools"] < 0.5  # arguments that the model gets wrong
 
 
 def test_outputs_cut_short_cost_the_format_and_with_it_the_values(
