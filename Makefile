@@ -15,7 +15,7 @@ help:
 	@echo "make slow               simulations of the statistics (many minutes)"
 	@echo "make bench              speed and memory, as ratios to plain loops, pandas and scipy"
 	@echo "make figures            what the embedded model can do, measured"
-	@echo "make train-local-model  train the embedded model anew (about an hour; downloads torch)"
+	@echo "make train-local-model  train the embedded model anew (one to two hours; downloads torch)"
 	@echo "make clean              remove the environment, caches and build/ (reports stay)"
 
 quickstart: $(VENV)/.synced
