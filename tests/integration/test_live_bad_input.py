@@ -249,6 +249,8 @@ def test_calls_of_tools_are_bounded(case: str, asked: int, finished: Finished) -
 
 def test_what_is_kept_is_bounded(finished: Finished) -> None:
     files = {path.name: path.stat().st_size for path in finished.folder.iterdir()}
+    journal = files.pop("journal.jsonl")  # some trials were lost; it is not compressed
+    assert journal < 20_000_000
     assert max(files.values()) < 5_000_000, files
     longest = max(len(row["output_text"] or "") for row in finished.trials(status=OK))
     assert longest == 800_003

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.record import Answer, AnswerPath, Failure, Record, Stage, Step, Trace
+from harness.core.record import (
+    Answer,
+    AnswerPath,
+    Failure,
+    Record,
+    Stage,
+    Step,
+    Trace,
+    Usage,
+)
 from harness.core.values import ToolCall
 from harness.system.redaction import REDACTED, SHORTEST, Redactor
 
@@ -40,9 +49,10 @@ def test_no_record_holds_a_secret(
     step = Step(Stage.GENERATE, 0, 0, detail={"messages": [nested], "text": told})
     trace = Trace((step,), rejections=(told,), served_model=told)
     record = Record("v", "e", 0, outcome, AnswerPath.WARM, trace=trace)
-    kept = every_text(asdict(Redactor(secrets).record(record)))
-    for text in kept:
-        without = text.replace(REDACTED, "")
+    kinds = (Record, Trace, Step, Usage, Answer, Failure, ToolCall)
+    ours = {field.name for kind in kinds for field in fields(kind)}  # which may hold a short secret
+    for text in every_text(asdict(Redactor(secrets).record(record))):
+        without = "" if text in ours else text.replace(REDACTED, "")
         assert not any(secret in without for secret in secrets), text
         assert not any(json.dumps(secret)[1:-1] in without for secret in secrets), text
 
