@@ -17,18 +17,19 @@ def hourly_costs_usd(records: Iterable[Record], prices: PriceBook) -> dict[tuple
     address. Its busy time is shared, at every instant, by the calls in flight. How long a call that
     failed for good kept the machine busy is not known, nor is its cost then.
     """
-    if not prices.by_the_hour:
+    usd_per_hour = prices.by_the_hour
+    if not usd_per_hour:
         return {}
     calls: dict[tuple[str, str], dict[tuple[int, int], tuple[float, float]]] = {}
     for which, record in enumerate(records):
         for number, step in enumerate(_steps(record)):
             model = _answered_by(step)
-            if model is not None and model in prices.by_the_hour:
+            if model is not None and model in usd_per_hour:
                 machine = (model, str(step.detail.get("route")))
                 calls.setdefault(machine, {})[which, number] = _interval(record, step)
     costs: dict[tuple[int, int], float] = {}
     for (model, _), places in calls.items():
-        shares = shared_hours_cost(list(places.values()), prices.by_the_hour[model])
+        shares = shared_hours_cost(list(places.values()), usd_per_hour[model])
         costs |= dict(zip(places, shares, strict=True))
     return costs
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.record import Answer, AnswerPath, Failure, Record, Stage, Step, Trace
+from harness.core.record import Answer, AnswerPath, Record, Stage, Step, Trace
 from harness.errors import InputError
 from harness.storage import journal as journals
 from harness.storage.journal import JOURNAL, Journal
@@ -17,11 +17,10 @@ from harness.storage.journal import JOURNAL, Journal
 HEADER = {"started": "2026-01-01T00:00:00Z"}
 
 
-def record(example_id: str, said: str = "x", *, lost: bool = False) -> Record:
+def record(example_id: str, said: str = "x") -> Record:
     steps = (Step(Stage.GENERATE, 0.0, 0.5, 0.01, detail={"text": said}),)
-    outcome = Failure(infrastructure=True, error_kind="timeout") if lost else Answer(said, (), ())
     trace = Trace(steps, calls=1, attempts=1, validation=None, block=3, began_s=1.5)
-    return Record("v", example_id, 0, outcome, AnswerPath.WARM, 0.5, 0.01, trace=trace)
+    return Record("v", example_id, 0, Answer(said, (), ()), AnswerPath.WARM, 0.5, 0.01, trace=trace)
 
 
 @pytest.fixture(name="journal")
