@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from subprocess import PIPE
 from typing import Any
 
 PYTHON = sys.executable
@@ -20,7 +21,10 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took: seconds by the clock and of CPU (all threads), MB (10^6) resident."""
+    """What a command took: seconds by the clock and of CPU (all threads), MB resident.
+
+    MB are 2^20 bytes, as the peers' kit counts them.
+    """
 
     wall_s: float
     cpu_s: float
@@ -43,19 +47,14 @@ def measured(
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     said = folder / "said.txt"
     with said.open("w+") as out:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, env=environment
+        watch = [PYTHON, "-S", str(HERE / "watch.py"), *command]
+        watched = subprocess.run(
+            watch, cwd=folder, stdout=PIPE, stderr=out, env=environment, text=True, check=True
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-    text = said.read_text()
-    if process.returncode and check:
-        raise RuntimeError(f"{command} ended with {process.returncode}:\n{text[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    rss_mb = usage.ru_maxrss * unit / 1e6
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, rss_mb), text
+    found, text = json.loads(watched.stdout), said.read_text()
+    if found["exit"] and check:
+        raise RuntimeError(f"{command} ended with {found['exit']}:\n{text[-2000:]}")
+    return Cost(found["wall_s"], found["cpu_s"], found["peak_rss_mb"]), text
 
 
 def middle(costs: Iterable[Cost]) -> Cost:

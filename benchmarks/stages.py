@@ -30,8 +30,8 @@ STAGES = {
 
 
 def peak_mb() -> float:
-    """The peak resident set of this process so far, in MB (10^6 bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """The peak resident set of this process so far, in MB (2^20 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(config: Path) -> dict[str, Any]:

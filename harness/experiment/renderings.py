@@ -14,6 +14,11 @@ from harness.reporting import html, junit, markdown
 REPORT = "report.html"
 
 
+def get_ready() -> None:
+    """Compile the page's template. Before the trials, so that they use its memory again."""
+    html.template()
+
+
 def renderings(run: RunData) -> dict[str, str | Callable[[TextIO], None]]:
     """`report.html`, `report.md` and `junit.xml` of a run, by file name.
 

@@ -19,7 +19,7 @@ from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, Prepared, prepare
 from harness.experiment.records import MergedRecords
-from harness.experiment.renderings import renderings
+from harness.experiment.renderings import get_ready, renderings
 from harness.experiment.resume import check_unchanged, header_of, resumed_options
 from harness.experiment.subject import subject_of
 from harness.ports import Clock, Progress
@@ -83,6 +83,7 @@ def _live(
     ready: Prepared, options: Options, clock: Clock, journal: Journal, progress: Progress | None
 ) -> Run:
     """Run what is left of the live trials; the journal goes when none was lost."""
+    get_ready()
     answered = _answered(ready, options, journal, progress)
     header = journal.header
     options = replace(options, command=tuple(header["command"]))

@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,7 +24,7 @@ from harness.reporting.text import visible
 from harness.reporting.view import build_view
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 _SCRIPTS = (
     "store.js",
@@ -51,8 +52,7 @@ def write(run: RunData, handle: TextIO) -> None:
 
     view = build_view(run)
     style, script = _asset("report.css"), _script()
-    template = _environment().get_template("report.html.j2")
-    for piece in template.generate(
+    for piece in template().generate(
         view=view,
         plots=_plots(view),
         style=Markup(style),  # noqa: S704 (our own files)
@@ -108,7 +108,9 @@ def _scatter(view: View, field: str, title: str) -> Any:
     return svg.scatter(drawn, title) if len(drawn) > 1 else ""
 
 
-def _environment() -> Environment:
+@cache
+def template() -> Template:
+    """The page's template, compiled when it is first asked for."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -123,7 +125,7 @@ def _environment() -> Environment:
         draw_interval=svg.interval, draw_latency=svg.latency, draw_bars=svg.bars, count=count
     )
     environment.filters["raw"] = _raw
-    return environment
+    return environment.get_template("report.html.j2")
 
 
 def _writable(value: Any) -> Any:
