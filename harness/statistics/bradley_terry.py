@@ -11,13 +11,13 @@ votes is the mean player there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.core.score import FloatArray, IntArray
 from harness.statistics.binomial import z_quantile
+from harness.statistics.resampling import resampled_sums
 
 _PRIOR_VOTES = 1.0
 """Votes that a player is given, all ties, where the likelihood has no finite maximum.
@@ -26,8 +26,6 @@ Two players with k votes to 0 then differ by ln(2 k + 1): half a win each, as Ha
 """
 _STEP_TOLERANCE = 1e-11
 _MOST_STEPS = 200
-_CHUNK_CELLS = 4_000_000
-"""Numbers held at once by the bootstrap, per array: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,26 +229,13 @@ def _covariance(wins: FloatArray, ability: FloatArray) -> FloatArray:
 
 def _bootstrap(votes: _Votes, start: FloatArray, resamples: int, seed: int) -> FloatArray:
     """Abilities (resamples, n) of resampled clusters."""
-    drawn = [_fitted(_with_prior(wins), start) for wins in _resampled(votes, resamples, seed)]
+    n = votes.n
+    place = (votes.cells, votes.units)
+    drawn = [
+        _fitted(_with_prior(wins.reshape(-1, n, n)), start)
+        for wins in resampled_sums(votes.parts, place, n * n, resamples, seed)
+    ]
     return np.concatenate(drawn)
-
-
-def _resampled(votes: _Votes, resamples: int, seed: int) -> Iterator[FloatArray]:
-    """The wins (chunk, n, n) of resamples, a chunk at a time, to bound the memory."""
-    from scipy.sparse import coo_array
-
-    n, n_units = votes.n, int(votes.units.max()) + 1
-    some = votes.parts > 0
-    entries = (votes.parts[some], (votes.cells[some], votes.units[some]))
-    counts = coo_array(entries, shape=(n * n, n_units)).tocsr()
-    generator = np.random.default_rng(seed)
-    chunk = max(1, _CHUNK_CELLS // max(n_units, n * n))
-    for start in range(0, resamples, chunk):
-        size = min(chunk, resamples - start)
-        picked = generator.integers(0, n_units, (size, n_units))
-        picked += np.arange(size)[:, None] * n_units
-        often = np.bincount(picked.ravel(), minlength=size * n_units).reshape(size, n_units)
-        yield (counts @ often.T.astype(np.float64)).T.reshape(size, n, n)
 
 
 def _intervals(

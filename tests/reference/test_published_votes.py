@@ -3,11 +3,13 @@
 import json
 import os
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.statistics.agreement import agree, agreement, cohen_kappa
 from harness.statistics.bradley_terry import bradley_terry
 
 pytestmark = pytest.mark.reference
@@ -112,3 +114,109 @@ def test_pandalm_majority():
     players, ranking = _ranked(votes, resamples=10)
     stated = _reference("pandalm")["bradley_terry of the human majority"]
     _assert_ranked(players, ranking, stated)
+
+
+LABELS = {"model_a": 0, "model_b": 1}
+TIE = 2
+
+
+def _label(vote):
+    """The verdict, with the pair in alphabetic order: the files hold it in either."""
+    code = LABELS.get(vote["winner"], TIE)
+    return code if code == TIE or vote["model_a"] < vote["model_b"] else 1 - code
+
+
+def test_pandalm_kappas():
+    verdicts = _pandalm()
+    items = list(verdicts["annotator1"])
+    labels = {j: np.array([_label(v[i]) for i in items], np.int32) for j, v in verdicts.items()}
+    measured = {"annotator1-annotator2": 0.852, "annotator1-annotator3": 0.879}
+    measured["annotator2-annotator3"] = 0.862
+    published = [row for row in _published("pandalm") if row["metric"] == "cohen_kappa"]
+    assert len(published) == 3
+    for row in published:
+        a, b = row["pair"].split("-")
+        found = agree(labels[a], labels[b], 3)
+        assert found.kappa == pytest.approx(row["value"], abs=row["tol"])
+        assert found.kappa == pytest.approx(measured[row["pair"]], abs=5e-4)
+        assert found.kappa_low < found.kappa < found.kappa_high
+    majority = np.array([_label(vote) for vote in _majority(verdicts)], np.int32)
+    stated = _reference("pandalm")["pandalm-7b"]
+    share, n = agreement(majority, labels["pandalm-7b"])
+    assert (n, share) == (999, pytest.approx(stated["agreement_with_majority"], abs=1e-12))
+    kappa = cohen_kappa(majority, labels["pandalm-7b"], 3)
+    assert kappa == pytest.approx(stated["kappa"], abs=1e-12)
+
+
+def _compared(votes, kind):
+    """Labels of GPT-4 and an expert, or of two experts, on one question and unordered pair."""
+    meetings = {}
+    for vote in votes:
+        pair = frozenset((vote["model_a"], vote["model_b"]))
+        sides = meetings.setdefault((vote["id"], pair), {"expert": [], "gpt4": []})
+        judge = vote["judge"].partition("_")[0]
+        if judge in sides:
+            sides[judge].append(_label(vote))
+    rows = []
+    for sides in meetings.values():
+        if kind == "gpt4-expert":
+            rows += [(a, b) for a in sides["gpt4"] for b in sides["expert"]]
+        else:
+            rows += combinations(sides["expert"], 2)
+    return np.array(rows, np.int32).T
+
+
+@pytest.mark.parametrize(
+    ("kind", "setup", "n", "per_cent"),
+    [
+        ("gpt4-expert", "with ties", 1343, 65.97),
+        ("gpt4-expert", "no ties", 859, 84.63),
+        ("expert-expert", "with ties", 721, 62.97),
+        ("expert-expert", "no ties", 479, 81.00),
+    ],
+)
+def test_mt_bench_agreement(kind, setup, n, per_cent):
+    a, b = _compared(_lines(_folder("mtbench_votes") / "votes.jsonl"), kind)
+    if setup == "no ties":
+        decided = (a != TIE) & (b != TIE)
+        a, b = a[decided], b[decided]
+    share, counted = agreement(a, b)
+    assert counted == n
+    assert 100 * share == pytest.approx(per_cent, abs=0.005)
+    rows = [r for r in _published("mtbench_votes") if (r["pair"], r["setup"]) == (kind, setup)]
+    stated = {row["metric"]: row for row in rows}
+    assert stated["n_compared"]["value"] == counted
+    row = stated["agreement_pct"]
+    assert 100 * share == pytest.approx(row["value"], abs=row["tol"])
+    if kind == "gpt4-expert":
+        kappa = _reference("mtbench_votes")[f"kappa gpt4-expert {setup}"]
+        assert cohen_kappa(a, b, 3) == pytest.approx(kappa, abs=1e-12)
+
+
+def test_llmbar_accuracies():
+    folder = _folder("llmbar_judges")
+    examples = {row["id"]: row for row in _lines(folder / "eval.jsonl")}
+    ids = list(examples)
+    target = np.array([examples[i]["target"]["better"] for i in ids], np.int32)
+    subset = np.array([examples[i]["slices"]["subset"] for i in ids])
+    verdicts = {}
+    for row in _lines(folder / "verdicts.jsonl"):
+        # No verdict is a third label, which no target has.
+        code = int(row["better"]) if row["better"] else 0
+        verdicts.setdefault((row["judge"], row["swapped"]), {})[row["id"]] = code
+    codes = {key: np.array([by[i] for i in ids], np.int32) for key, by in verdicts.items()}
+    published = _published("llmbar_judges")
+    assert len(published) == 200
+    for row in published:
+        inside = subset == row["subset"]
+        plain, swapped = (codes[row["judge"], turned][inside] for turned in (False, True))
+        right = target[inside]
+        shares = [agreement(side, right)[0] for side in (plain, swapped)]
+        values = {
+            "correct_False": shares[0],
+            "correct_True": shares[1],
+            "correct_average": np.mean(shares),
+            "correct_both": np.mean((plain == right) & (swapped == right)),
+            "equal": agreement(plain, swapped)[0],
+        }
+        assert 100 * values[row["metric"]] == pytest.approx(row["value"], abs=1e-9), row

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics import bradley_terry as module
+from harness.statistics import resampling
 from harness.statistics.bradley_terry import bradley_terry
 
 
@@ -117,7 +117,7 @@ def test_repeating_every_vote_within_its_cluster_adds_no_information():
 def test_the_bootstrap_does_not_depend_on_its_chunks_but_on_its_seed(monkeypatch):
     first, second, preference = _votes(8, n=100)
     at_once = bradley_terry(first, second, preference, 5, resamples=50)
-    monkeypatch.setattr(module, "_CHUNK_CELLS", 700)
+    monkeypatch.setattr(resampling, "_CHUNK_CELLS", 700)
     in_parts = bradley_terry(first, second, preference, 5, resamples=50)
     other_seed = bradley_terry(first, second, preference, 5, resamples=50, seed=1)
     assert in_parts.low == pytest.approx(at_once.low, abs=1e-9)
