@@ -32,6 +32,7 @@ class PairwiseEstimate(Value):
     ci_high: Finite | None
     method: str = ""
     p_value: Finite | None = None
+    p_adjusted: Finite | None = None
     length_controlled_win_rate: Finite | None = None
     length_controlled_standard_error: Finite | None = None
     length_controlled_ci_low: Finite | None = None
