@@ -28,8 +28,9 @@ _TIE = 1
 class Verdicts:
     """All verdicts as read, one row each, for one panel: arrays of shape (n,).
 
-    `side` is 0, 1 or 2 for the earlier variant, a tie, the later one, -1 where unread; `label`
-    alike what people say, -1 without any. `first_won` and `longer_won` are the preferences for the
+    `side` is 0, 1 or 2 for the answer listed first, a tie, the one listed second, -1 where unread;
+    `label` alike what people say, -1 without any. `turned` marks rows that list the later variant
+    first. `first_won` and `longer_won` are the preferences for the
     answer shown first and for the longer one, NaN where unknown; `label_longer` whether the label
     is the longer one. `unit` numbers the pairs of answers, `swapped` the order.
     """
@@ -39,6 +40,7 @@ class Verdicts:
     unit: IntArray
     side: IntArray
     label: IntArray
+    turned: BoolArray
     swapped: IntArray
     first_won: FloatArray
     longer_won: FloatArray
@@ -63,6 +65,12 @@ def sides(preference: FloatArray) -> IntArray:
     return found
 
 
+def _turned(side: IntArray, turned: BoolArray) -> IntArray:
+    """Sides as seen from the other answer, where `turned`; what is unread stays so."""
+    found: IntArray = np.where(turned & (side >= 0), 2 - side, side).astype(np.int32)
+    return found
+
+
 def verdicts_of(table: JudgmentTable, panel: Panel, label_of: LabelOf) -> Verdicts:
     """The rows of a panel's judges."""
     wanted = [place for place, name in enumerate(table.judges) if name in panel.judges]
@@ -77,15 +85,16 @@ def verdicts_of(table: JudgmentTable, panel: Panel, label_of: LabelOf) -> Verdic
     lengths = table.second_chars[rows] - table.first_chars[rows]
     longer_won = np.where(lengths > 0, p_second, 1 - p_second)
     label = label_of(example, low, high)
-    label_second = np.where(turned, 2 - label, label)
+    label_second = _turned(label, turned)
     longer_label = np.where(lengths > 0, label_second == 2, label_second == 0).astype(float)
     no_length = ~np.isfinite(lengths) | (lengths == 0)
     return Verdicts(
         example=example,
         judge=table.judge[rows],
         unit=unit,
-        side=sides(np.where(turned, 1 - p_second, p_second)),
-        label=label,
+        side=sides(p_second),
+        label=label_second,
+        turned=turned,
         swapped=swapped,
         first_won=np.where(swapped == UNKNOWN_ORDER, np.nan, shown_first),
         longer_won=np.where(no_length, np.nan, longer_won),
@@ -197,11 +206,12 @@ def _repeats_and_judges(table: JudgmentTable, panel: Panel, own: Verdicts) -> Ma
     low, high = np.minimum(table.first, table.second), np.maximum(table.first, table.second)
     pair = np.stack([table.example, low, high], axis=1)[rows]
     place = np.unique(pair, axis=0, return_inverse=True)[1].reshape(-1)
-    read = own.side >= 0
+    side = _turned(own.side, own.turned)
+    read = side >= 0
     key = (place * (len(table.judges) + 1) + own.judge) * 3 + own.swapped + 1
     groups = np.unique(key[read], return_inverse=True)[1].reshape(-1)
     counts = np.zeros((int(groups.max()) + 1 if len(groups) else 0, N_SIDES))
-    np.add.at(counts, (groups, own.side[read]), 1)
+    np.add.at(counts, (groups, side[read]), 1)
     n = counts.sum(axis=1)
     pairs = float((n * (n - 1)).sum())
     found: dict[str, object] = {"n_repeated": int((n > 1).sum())}
@@ -209,7 +219,7 @@ def _repeats_and_judges(table: JudgmentTable, panel: Panel, own: Verdicts) -> Ma
         found["self_consistency"] = float((counts * (counts - 1)).sum()) / pairs
     if len(panel.judges) > 1:
         codes = np.full((len(wanted), int(place.max()) + 1 if len(place) else 0), -1, np.int32)
-        codes[np.searchsorted(wanted, own.judge), place] = own.side
+        codes[np.searchsorted(wanted, own.judge), place] = side
         found["alpha"] = krippendorff_alpha(codes, N_SIDES)
     return found
 
@@ -266,7 +276,8 @@ def _agreement(
 def paired_verdicts(one: Units, other: Units, *, same: bool) -> tuple[IntArray, IntArray, IntArray]:
     """Every verdict of the one with every verdict of the other on the same pair of answers.
 
-    Within one panel every two verdicts once. Returns both sides and the example of each.
+    Within one panel every two verdicts once. Returns both sides, as seen in the order in which the
+    first lists the answers (kappa depends on it), and the example of each.
     """
     groups: dict[tuple[int, int, int], list[int]] = {}
     codes = sides(other.p_high)
@@ -283,7 +294,8 @@ def paired_verdicts(one: Units, other: Units, *, same: bool) -> tuple[IntArray, 
         partners = [p for p in partners if p > place] if same else partners
         left += [place] * len(partners)
         right += partners
-    return own[left].astype(np.int32), codes[right].astype(np.int32), one.example[left]
+    turned = one.turned[left]
+    return _turned(own[left], turned), _turned(codes[right], turned), one.example[left]
 
 
 def _keys(units: Units) -> Sequence[list[int]]:
