@@ -49,8 +49,8 @@ _CHUNK_CELLS = 60_000
 _LARGEST_LOG_ODDS = 700.0  # exp() of more overflows
 _LEAST_SHARE = 1e-9  # no intercept stands for less, or for more than 1 less this
 _PRIOR_EVENTS = 1.0
-_EXTRA_DEGREES = 4.0
-"""As for paired differences (`harness.statistics.estimates`): the variance is one of few events."""
+_EXTRA_DEGREES = 10.0
+"""A variance seen in few events is uncertain. Chosen by simulation: 95.8 and 96.3 % at n = 200."""
 
 
 @dataclass(frozen=True, slots=True)
