@@ -88,11 +88,11 @@ def test_the_published_standard_errors_are_reproduced(judged, regulariser, publi
 
 
 def test_the_coefficients_are_near_the_published_ones(judged, regulariser, published):
-    """The L1 penalty moves a by 0.03, b by 0.02 and c by 0.03 at most.
+    """The L1 penalty, left out here, draws a, b and c to 0 by up to 0.021, 0.015 and 0.036.
 
-    NullModel's published ones are of another run (README.md of the data).
+    The baseline against itself is 0 by definition, and fitted by nobody.
     """
-    for name in set(judged) - {"NullModel"}:
+    for name in set(judged) - {"gpt4_1106_preview"}:
         stated = published[name]["lc_coefficients"]
         found = length_controlled(*judged[name], regulariser=regulariser, resamples=0)
         expected = (
@@ -100,8 +100,11 @@ def test_the_coefficients_are_near_the_published_ones(judged, regulariser, publi
             stated["instruction_difficulty"],
             stated["model"],
         )
-        if name != "gpt4_1106_preview":  # by definition 0 there
-            assert found.coefficients == pytest.approx(expected, abs=0.03), name
+        for value, source, most in zip(
+            found.coefficients, expected, (0.03, 0.02, 0.04), strict=True
+        ):
+            assert value == pytest.approx(source, abs=most), name
+            assert abs(value) >= abs(source), name
 
 
 def test_the_regulariser_matters(judged, regulariser, published):
