@@ -20,8 +20,6 @@ from harness.statistics.multiplicity import benjamini_hochberg
 from harness.statistics.win_rates import sign_test, win_rate_estimate
 
 EQUAL = 0.5
-_LEAST_CONTROLLED = 10
-"""Fewer examples tell too little of what length does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +158,28 @@ def _controlled(
     rows: IntArray,
     clusters: IntArray | None,
     analysis: Analysis,
-) -> dict[str, float | None]:
-    """The length-controlled figures; none where a length is unknown."""
+) -> dict[str, float | str | None]:
+    """The length-controlled figures, or why there are none."""
     difference = (pair.baseline_chars - pair.candidate_chars)[rows]
-    if not np.isfinite(difference).all() or len(rows) < _LEAST_CONTROLLED:
-        return {}
-    found = length_controlled(
-        pair.preference[rows],
-        difference,
-        None if control.difficulty is None else control.difficulty[rows],
-        regulariser=_regulariser(control),
-        clusters=clusters,
-        confidence=analysis.confidence,
-        resamples=min(analysis.resamples, 1000),
-        seed=analysis.seed,
-    )
+    if not np.isfinite(difference).all():
+        return {"no_length_control": "the lengths of some answers are unknown"}
+    try:
+        found = length_controlled(
+            pair.preference[rows],
+            difference,
+            None if control.difficulty is None else control.difficulty[rows],
+            regulariser=_regulariser(control),
+            clusters=clusters,
+            confidence=analysis.confidence,
+            resamples=min(analysis.resamples, 1000),
+            seed=analysis.seed,
+        )
+    except ValueError as error:
+        return {"no_length_control": str(error)}
     return _controlled_figures(found)
 
 
-def _controlled_figures(found: LengthControlled) -> dict[str, float | None]:
+def _controlled_figures(found: LengthControlled) -> dict[str, float | str | None]:
     return {
         "length_controlled_win_rate": found.win_rate,
         "length_controlled_standard_error": found.standard_error,
