@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -11,7 +12,6 @@ from harness.config.judging_models import JudgeFile, LengthControlFile, Pairwise
 from harness.config.live_components import model_choice
 from harness.config.live_files import read_template
 from harness.config.live_texts import check_secrets
-from harness.config.paths import PathError, resolve
 from harness.config.source import Location, Source
 from harness.config.spot import Spot
 from harness.config.suggest import did_you_mean
@@ -158,10 +158,7 @@ class _Reader:
 
 def _names_file(text: str) -> bool:
     """Whether labels are in a file: by its suffix, for a dotted path has none of these."""
-    try:
-        return resolve(text, ".").suffix.lower() in {".jsonl", ".csv", ".parquet"}
-    except PathError:
-        return True  # what is wrong with it is told as of a path
+    return Path(text).suffix.lower() in {".jsonl", ".csv", ".parquet"}
 
 
 def _template_flaws(template: Template) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,6 @@ from harness.config.file_model import (
     ExampleField,
     FileModel,
     HostPattern,
-    ModelId,
     Name,
     NameOrMapping,
     PathOrMapping,

@@ -51,7 +51,8 @@ class Tally:
     """What one judge was asked: verdicts and what they took.
 
     `cost_usd` is of the calls that were made whose cost is known, `n_unknown` counts those of which
-    it is not; `avoided_usd` is what cached answers would have cost.
+    it is not; `avoided_usd` is what cached answers would have cost. `served` are the models' ids as
+    the server tells them.
     """
 
     n_calls: int = 0
@@ -62,9 +63,12 @@ class Tally:
     cost_usd: float = 0.0
     avoided_usd: float = 0.0
     latency_s: float = 0.0
+    served: set[str] = field(default_factory=set)
 
     def add(self, reply: Reply) -> None:
         """Count a reply."""
+        if reply.answer is not None and reply.answer.served_model:
+            self.served.add(reply.answer.served_model)
         if reply.cached:
             self.n_cached += 1
             self.avoided_usd += reply.cost_usd or 0.0

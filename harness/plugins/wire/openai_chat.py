@@ -333,19 +333,14 @@ def _first_logprobs(logprobs: JsonValue) -> dict[str, float] | None:
         others = taken.get("top_logprobs")
         if not isinstance(others, list) or not others:
             return None
-        told = [taken, *(_mapping(other) for other in others[:MAX_OTHERS])]
-        found = {one.get("token"): one.get("logprob") for one in told}
-        return {
-            encodable(token[:MAX_TOKEN_CHARS]): min(0.0, float(number))
-            for token, number in found.items()
-            if isinstance(token, str) and _is_number(number)
-        }
+        found = {}
+        for one in (taken, *map(_mapping, others[:MAX_OTHERS])):
+            token, number = one.get("token"), one.get("logprob")
+            known = isinstance(number, int | float) and not isinstance(number, bool)
+            if isinstance(token, str) and known and math.isfinite(number):
+                found[encodable(token[:MAX_TOKEN_CHARS])] = min(0.0, float(number))
+        return found
     return None
-
-
-def _is_number(value: JsonValue) -> bool:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return known and math.isfinite(value)
 
 
 def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
