@@ -66,7 +66,7 @@ class _Reader:
             (judge.id, self._spot.inside("judges", index, "id").where())
             for index, judge in enumerate(judges)
         ]
-        self._spot.problems += _doubled(places, "judges", "give each judge an id of its own")
+        self._spot.problems.extend(_doubled(places, "judges", "give each judge an id of its own"))
         rubric = file.rubric and Rubric(file.rubric.question, file.rubric.criteria)
         return PairwiseSpec(
             id=file.id,

@@ -336,8 +336,9 @@ def _first_logprobs(logprobs: JsonValue) -> dict[str, float] | None:
         found = {}
         for one in (taken, *map(_mapping, others[:MAX_OTHERS])):
             token, number = one.get("token"), one.get("logprob")
-            known = isinstance(number, int | float) and not isinstance(number, bool)
-            if isinstance(token, str) and known and math.isfinite(number):
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            if isinstance(token, str) and math.isfinite(number):
                 found[encodable(token[:MAX_TOKEN_CHARS])] = min(0.0, float(number))
         return found
     return None
