@@ -17,6 +17,7 @@ from harness.config.gate import (
     policy_of_experiment,
     unknown,
 )
+from harness.config.judging import read_pairwise
 from harness.config.models import ExecutionFile, ExperimentFile, PrimaryEntry, ScorerEntry
 from harness.config.paths import PathError, near_config, require, resolve
 from harness.config.source import Location, Source, read_yaml
@@ -25,6 +26,7 @@ from harness.config.validate import in_order, validated
 from harness.config.variant import Entry, RecordedVariant, read_entries
 from harness.core.example import ALL
 from harness.core.experiment import Analysis, Excuse, Execution, PrimaryFigure, ServiceLimits
+from harness.core.pairwise import PairwiseSpec
 from harness.core.policy import GatePolicy
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
@@ -70,6 +72,7 @@ class Experiment:
     allowed_hosts: tuple[str, ...] | None
     policy: PolicyDocument | None
     source: Source = field(repr=False)
+    pairwise: tuple[PairwiseSpec, ...] = ()
 
     @property
     def document(self) -> JsonValue:
@@ -99,7 +102,7 @@ class Draft:
     `experiment` is None if anything is. `entries` are its variants with their places.
     `evalset_folder` and `recordings` are those that exist; `repeats` is None where it cannot be
     told. `scorers` are well-formed entries; ids of others stand in `broken_scorers`, which is None
-    where not even these can be told.
+    where not even these can be told. `pairwise` are the judged comparisons that can be read.
     """
 
     problems: tuple[Problem, ...]
@@ -112,6 +115,7 @@ class Draft:
     scorers: tuple[ScorerSpec, ...]
     broken_scorers: frozenset[str] | None
     policy: PolicyDocument | None
+    pairwise: tuple[PairwiseSpec, ...] = ()
 
 
 def load_experiment(
@@ -152,6 +156,7 @@ def draft_experiment(path: Path) -> Draft:
     entries = read_entries(source, problems)
     policy = policy_of_experiment(source, problems)
     scorers, broken = _scorers(source, problems)
+    pairwise = read_pairwise(source, problems)
     problems += _variant_problems(source, entries)
     ids = [entry.id for entry in entries if entry.id is not None]
     if policy is not None and ids and len(ids) == len(entries):
@@ -161,6 +166,7 @@ def draft_experiment(path: Path) -> Draft:
     experiment = None
     if file is not None and evalset_folder is not None and not problems:
         experiment = _experiment(file, source, evalset_folder, entries, scorers, policy)
+        experiment = replace(experiment, pairwise=pairwise)
     return Draft(
         problems=tuple(in_order(problems)),
         experiment=experiment,
@@ -172,6 +178,7 @@ def draft_experiment(path: Path) -> Draft:
         scorers=scorers,
         broken_scorers=broken,
         policy=policy,
+        pairwise=pairwise,
     )
 
 

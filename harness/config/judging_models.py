@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from harness.config.models import FileModel, ModelId, ScorerId, Text
+from harness.config.file_model import FileModel, ScorerId, Text
+from harness.config.live_models import ModelKeys
 from harness.core.options import Number, Whole
-from harness.core.values import JsonValue
 
 Share: TypeAlias = Annotated[Number, Field(ge=0, le=1)]
+_CRITERIA = "say what counts and what it means, e.g. criteria: {correct: the facts are right}"
 
 
 class RubricFile(FileModel):
     """What a judge, or a reviewer, is to look at."""
+
+    key_hints: ClassVar[dict[str, str]] = {"criteria": _CRITERIA}
 
     question: Text = "Which of the two answers is better?"
     """The one question that the verdict answers."""
@@ -22,22 +25,18 @@ class RubricFile(FileModel):
     """A criterion's name: what it means."""
 
 
-class JudgeFile(FileModel):
-    """A model that judges."""
+class JudgeFile(ModelKeys):
+    """A model that judges, asked as a variant's model is."""
 
     id: ScorerId
     """The judge's name in every table."""
-    model: ModelId
-    """`provider/model`, as in a variant."""
-    base_url: Text | None = None
-    """Where the provider takes one."""
-    params: dict[str, JsonValue] = {}
-    """As in a variant: temperature, max_output_tokens ..."""
     prompt: Text | None = None
     """A template of one's own, relative to this file; it is given `question`, `criteria`, `input`,
     `target`, `first` and `second`."""
     verdict: Literal["json", "token"] = "json"
     """By structured output, or by the probability of the answer token, where a provider tells."""
+    structured: bool = True
+    """Ask the provider to constrain the JSON, where it can; false for a server that refuses."""
 
 
 class LengthControlFile(FileModel):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, Tag, model_validator
 
-from harness.config.models import (
+from harness.config.file_model import (
     FileModel,
     FunctionName,
     ModelId,

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from harness.config.models import FileModel, ModelId, Text
+from harness.config.file_model import FileModel, ModelId, Text
 from harness.config.paths import PathError, require, shown
 from harness.config.source import Source, read_yaml
 from harness.config.validate import validated

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.config.models import KNOWN_NAMES, PATTERN_WORDS
+from harness.config.file_model import KNOWN_NAMES, PATTERN_WORDS
 from harness.config.source import Location, Source, dotted
 from harness.config.suggest import did_you_mean, nearest
 from harness.errors import Problem

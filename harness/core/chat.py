@@ -81,9 +81,10 @@ class Completion:
 
     `latency_s` is from the first byte out to the last byte in; `ttft_s` to the first token, where
     the answer was streamed. `served_model` is the model's id as the server tells it. `confidence`
-    is the mean probability of the answer's tokens where log-probabilities were asked for.
-    `connect_s`, before all this, is what a connection took; None where the client does not tell:
-    then `latency_s` holds that, and the lag of our own event loop.
+    is the mean probability of the answer's tokens where log-probabilities were asked for;
+    `first_logprobs` those of the likeliest tokens in the place of the first that is not blank,
+    where `top_logprobs` were. `connect_s`, before all this, is what a connection took; None where
+    the client does not tell: then `latency_s` holds that, and the lag of our own event loop.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Completion:
     ttft_s: float | None = None
     served_model: str | None = None
     confidence: float | None = None
+    first_logprobs: Mapping[str, float] | None = None
     connect_s: float | None = None
 
 

@@ -26,7 +26,8 @@ class JudgmentTable:
     the second answer was shown first, 0 where it was not, `UNKNOWN_ORDER` where nobody says.
     `flipped` marks a recorded tie of two orders that disagreed. `repeat` counts verdicts on the
     same pair (turns of a conversation too). Lengths in characters, costs and times are NaN where
-    unknown. `reasons` tell by row why there is no verdict, `quotes` what the judge said.
+    unknown. `reasons` tell by row why there is no verdict, or why it was given
+    without asking; `quotes` what the judge said.
     """
 
     judges: tuple[str, ...]
@@ -82,9 +83,9 @@ class TableBuilder:
         reason: str = "",
         quote: str = "",
     ) -> None:
-        """Add one verdict; `reason` says why there is none."""
+        """Add one verdict; `reason` says why there is none, or why nobody was asked."""
         number = len(self)
-        if p_second is None:
+        if reason or p_second is None:
             self.reasons[number] = reason or _NO_VERDICT
         if quote:
             self.quotes[number] = quote

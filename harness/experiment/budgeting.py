@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.core.variant import ModelChoice
 from harness.errors import InputError, Problem
+from harness.experiment.judge_checks import asked_model
 from harness.experiment.prepare import Prepared
 from harness.experiment.pricing import price_of
 
@@ -42,3 +43,6 @@ def _asked(ready: Prepared) -> Iterator[tuple[str, ModelChoice]]:
         for inner in variant.variants():
             for name, task in inner.subtasks():
                 yield f"{inner.id}: {name}", task.model
+    for spec in ready.experiment.pairwise:
+        for judge in spec.judges:
+            yield f"the judge {judge.id}", asked_model(judge)

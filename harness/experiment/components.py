@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from harness.core.pairwise import PairwiseSpec
 from harness.core.values import JsonValue
 from harness.core.variant import Component, LiveVariant, ModelChoice, Retrieval
 from harness.errors import InputError, Problem
@@ -122,23 +123,43 @@ def build_components(
     seen: set[tuple[Kind, str]] = set()
     for variant in variants:
         for use in uses(variant):
-            if (use.kind, use.key) in seen:
-                continue
-            seen.add((use.kind, use.key))
-            try:
-                plugin = build(use.kind, use.component)
-                identity = plugin.identity
-            except InputError as error:
-                problems += error.problems
-            except ValueError as error:  # a local model, for one, that cannot be read
-                problems.append(Problem(use.component.where(), f"{use.component.use}: {error}"))
-            else:
-                found.table(use.kind)[use.key] = plugin
-                found.note(use)
-                problems += residency_problems(use.component, identity, allowed_hosts)
-                problems += _corpus_problems(use, plugin)
+            if (use.kind, use.key) not in seen:
+                seen.add((use.kind, use.key))
+                _add(use, found, allowed_hosts, problems)
         _add_functions(variant, found, problems)
     return found
+
+
+def build_judges(
+    specs: Iterable[PairwiseSpec], allowed_hosts: Sequence[str] | None, problems: list[Problem]
+) -> Components:
+    """The providers of all judges, as `build_components` makes those of variants.
+
+    Judges have providers of their own, also where a variant asks through an equal one.
+    """
+    found = Components()
+    for provider in (judge.model.provider for spec in specs for judge in spec.judges):
+        if provider.key not in found.providers:
+            _add(Use("", "provider", provider.key, provider), found, allowed_hosts, problems)
+    return found
+
+
+def _add(
+    use: Use, found: Components, allowed_hosts: Sequence[str] | None, problems: list[Problem]
+) -> None:
+    """Build one plugin; what is wrong with it is added to `problems`."""
+    try:
+        plugin = build(use.kind, use.component)
+        identity = plugin.identity
+    except InputError as error:
+        problems += error.problems
+    except ValueError as error:  # a local model, for one, that cannot be read
+        problems.append(Problem(use.component.where(), f"{use.component.use}: {error}"))
+    else:
+        found.table(use.kind)[use.key] = plugin
+        found.note(use)
+        problems += residency_problems(use.component, identity, allowed_hosts)
+        problems += _corpus_problems(use, plugin)
 
 
 def model_choices(variants: Iterable[LiveVariant]) -> dict[str, ModelChoice]:

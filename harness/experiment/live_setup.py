@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config.evalset import Examined
@@ -23,7 +23,8 @@ from harness.core.values import JsonValue, fingerprint
 from harness.core.variant import LiveVariant
 from harness.errors import Problem
 from harness.experiment.arms import hashed, live_arm
-from harness.experiment.components import Components, build_components
+from harness.experiment.components import Components, build_components, build_judges
+from harness.experiment.judge_checks import judge_problems
 from harness.experiment.readiness import unready
 from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
@@ -37,6 +38,7 @@ class LiveSetup:
     `arms` are all variants by their factors. `excused` are pairs that differ in more than the
     declared factors, with the reason why that was accepted; `ladder` says which variants would
     have to be added for each step to change one thing; `warnings` say what will disappoint.
+    `judges` are the providers of models that judge.
     """
 
     components: Components = field(default_factory=Components)
@@ -45,6 +47,7 @@ class LiveSetup:
     excused: tuple[tuple[Confounded, str], ...] = ()
     ladder: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    judges: Components = field(default_factory=Components)
 
     def variant_facts(self, variant: LiveVariant) -> VariantFacts:
         """What is known of a live variant; its fingerprint covers every plugin's identity."""
@@ -65,6 +68,20 @@ def set_up(
         chosen: the variants to run; None runs all. Of others only the factors are checked.
         problems: gets what is wrong.
     """
+    setup = _variants_set_up(draft, found, chosen, problems)
+    asked = [spec for spec in draft.pairwise if spec.judges]
+    if not asked:
+        return setup
+    judges = build_judges(asked, _allowed_hosts(draft), problems)
+    problems += judge_problems(asked, judges, found.evalset)
+    if any(entry.live is not None for entry in draft.entries):
+        return replace(setup, judges=judges)
+    return replace(setup, judges=judges, prices=load_prices(draft.source.folder, problems))
+
+
+def _variants_set_up(
+    draft: Draft, found: Examined, chosen: Sequence[str] | None, problems: list[Problem]
+) -> LiveSetup:
     live = [entry for entry in draft.entries if entry.live is not None]
     run = [entry for entry in live if chosen is None or entry.id in chosen]
     _check_texts(run, found, problems)

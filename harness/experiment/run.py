@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.comparison.compare import compare
+from harness.core.record import Record
 from harness.core.run import RunData
 from harness.core.slots import Slots
+from harness.core.spending import total_cost
 from harness.core.values import JsonValue
 from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
 from harness.experiment.budgeting import check_budget
 from harness.experiment.clock import SystemClock
 from harness.experiment.ended import EndedTrials
 from harness.experiment.frames import Run
+from harness.experiment.judge import JudgeRun, Judging, judge_all
 from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, Prepared, prepare
+from harness.experiment.readiness import secrets_of
 from harness.experiment.records import MergedRecords
 from harness.experiment.renderings import get_ready, renderings
 from harness.experiment.resume import check_unchanged, header_of, resumed_options
@@ -61,9 +65,8 @@ def run_experiment(
     root = options.out or Path("reports") / ready.experiment.name
     with new_run_folder(root, started) as folder:
         if not ready.experiment.live:
-            return _finished(
-                ready, clock, folder, manifest_of(ready, options, folder.name, started)
-            )
+            manifest = manifest_of(ready, options, folder.name, started)
+            return _finished(ready, options, clock, folder, manifest)
         with create(folder, header_of(ready, options, started)) as journal:
             return _live(ready, options, clock, journal, progress)
 
@@ -89,7 +92,7 @@ def _live(
     options = replace(options, command=tuple(header["command"]))
     how = {"execution": answered.facts, "events": list(journal.events)}
     manifest = manifest_of(ready, options, journal.run_id, header["started"], how)
-    found = _finished(ready, clock, journal.path.parent, manifest, answered)
+    found = _finished(ready, options, clock, journal.path.parent, manifest, answered)
     if not answered.n_lost:
         journal.remove()
     return found
@@ -127,6 +130,7 @@ def _answered(
 
 def _finished(
     ready: Prepared,
+    options: Options,
     clock: Clock,
     folder: Path,
     manifest: dict[str, JsonValue],
@@ -141,13 +145,47 @@ def _finished(
     trials = TrialColumns(slots, live=bool(experiment.live))
     passing = trials.seen(records)
     scores = score_records(evalset, ids, experiment.repeats, passing, ready.scorers)
-    warnings = (*ready.warnings, *answered.warnings)
+    judged = _judged(ready, options, records, answered, folder)
+    if judged.facts:
+        manifest["judging"] = list(judged.facts)
+    warnings = (*ready.warnings, *answered.warnings, *judged.warnings)
     subject = subject_of(manifest, evalset.examples, trials.table(), scores, warnings)
     comparison = compare(subject)
     manifest["finished"] = clock.now_iso()
     data = RunData(manifest, evalset.examples, records, scores, comparison)
     write_run(folder, data, renderings(data))
     return Run(folder, replace(data, records=TrialFile(folder / TRIALS)))
+
+
+def _judged(
+    ready: Prepared, options: Options, records: Iterable[Record], answered: Answered, folder: Path
+) -> Judging:
+    """What the judges say of all answers; a run that is stopped meanwhile can be resumed."""
+    experiment, setup = ready.experiment, ready.setup
+    if not any(spec.judges for spec in experiment.pairwise):
+        return Judging()
+    spent_usd = 0.0 if options.budget_usd is None else total_cost(answered.records).spent_usd
+    run = JudgeRun(
+        variants=experiment.variants,
+        baseline=experiment.baseline,
+        repeats=experiment.repeats,
+        seed=experiment.analysis.seed,
+        execution=experiment.execution,
+        components=setup.judges,
+        prices=setup.prices,
+        secrets=frozenset(secrets_of(setup.components)),
+        cache=options.cache,
+        budget_usd=options.budget_usd,
+        spent_usd=spent_usd,
+    )
+    try:
+        return judge_all(experiment.pairwise, ready.evalset, records, run)
+    except (KeyboardInterrupt, BudgetReachedError, ServiceDownError, OSError) as error:
+        if not experiment.live:
+            raise
+        n_trials = len(experiment.live) * len(ready.evalset.examples) * experiment.repeats
+        n_done = len(answered.records) - answered.n_lost
+        raise StoppedRunError(str(folder), n_done, n_trials) from error
 
 
 def run_config(  # noqa: PLR0913  keywords, as the command line's flags

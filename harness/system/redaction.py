@@ -66,14 +66,21 @@ class Redactor:
     def completion(self, answer: Completion) -> Completion:
         """What a model answered, without secrets."""
         texts = [fields_of(call) for call in answer.calls]
-        if not self._stand_in([answer.text, answer.served_model, *texts]):
+        tokens = answer.first_logprobs
+        if not self._stand_in([answer.text, answer.served_model, tokens, *texts]):
             return answer
         calls = tuple(
             RequestedCall(self.text(call.id), self.text(call.name), self.text(call.arguments))
             for call in answer.calls
         )
         served = None if answer.served_model is None else self.text(answer.served_model)
-        return replace(answer, text=self.text(answer.text), calls=calls, served_model=served)
+        return replace(
+            answer,
+            text=self.text(answer.text),
+            calls=calls,
+            served_model=served,
+            first_logprobs=self.value(tokens),
+        )
 
     def _stand_in(self, value: Any) -> bool:
         """Whether there is anything to take out: there mostly is not, and copying takes time."""

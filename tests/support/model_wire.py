@@ -27,7 +27,8 @@ class Say:
     `prompt_tokens` are all tokens of the prompt; Anthropic's `input_tokens` are derived. `finish`
     is in OpenAI's words (`stop`, `length`, `tool_calls`, `content_filter`), or a word of the
     format's own, which goes out as it is. `usage` replaces the whole usage object; `None` in
-    `tokens` leaves usage out. `logprobs` are pairs of token and log-probability.
+    `tokens` leaves usage out. `logprobs` are pairs of token and log-probability; `top_logprobs`
+    those of the likeliest tokens in the place of the first.
     """
 
     text: str = ""
@@ -41,6 +42,7 @@ class Say:
     model: str | None = None
     refusal: str | None = None
     logprobs: Sequence[tuple[str, float]] = ()
+    top_logprobs: Sequence[tuple[str, float]] = ()
     usage: Json | None = None
     without_usage: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +99,9 @@ def _openai_whole(say: Say, body: Json) -> Json:
     choice: Json = {"index": 0, "message": message, "finish_reason": _openai_finish(say)}
     if say.logprobs:
         choice["logprobs"] = _openai_logprobs(say.logprobs)
+        if say.top_logprobs:
+            others = [{"token": t, "logprob": p, "bytes": None} for t, p in say.top_logprobs]
+            choice["logprobs"]["content"][0]["top_logprobs"] = others
     whole: Json = _openai_head(say, body, "chat.completion") | {"choices": [choice]}
     if not say.without_usage:
         whole["usage"] = _openai_usage(say)

@@ -36,6 +36,10 @@ MAX_CHARS = 10_000_000
 MAX_TOKENS = 10**12
 """A count beyond this is no count."""
 
+MAX_OTHERS = 100
+MAX_TOKEN_CHARS = 100
+"""Of the tokens that an answer might have begun with, so many and so much are kept."""
+
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls",
     "content_filter": "refusal", "refusal": "refusal",
@@ -90,6 +94,7 @@ def read_answer(answer: JsonValue, latency_s: float, ttft_s: float | None = None
         ttft_s=ttft_s,
         served_model=encodable(model) if isinstance(model, str) and model else None,
         confidence=_confidence(choice.get("logprobs")),
+        first_logprobs=_first_logprobs(choice.get("logprobs")),
     )
 
 
@@ -316,6 +321,27 @@ def _confidence(logprobs: JsonValue) -> float | None:
     numbers = [n for n in found if isinstance(n, int | float) and not isinstance(n, bool)]
     chances = [math.exp(min(0.0, n)) for n in numbers if not math.isnan(n)]
     return sum(chances) / len(chances) if chances else None
+
+
+def _first_logprobs(logprobs: JsonValue) -> dict[str, float] | None:
+    """The likeliest tokens in the place of the first that is not blank, the one taken included."""
+    content = _mapping(logprobs).get("content")
+    for given in content if isinstance(content, list) else ():
+        taken = _mapping(given)
+        if not str(taken.get("token") or "").strip():
+            continue
+        others = taken.get("top_logprobs")
+        if not isinstance(others, list) or not others:
+            return None
+        found = {}
+        for one in (taken, *map(_mapping, others[:MAX_OTHERS])):
+            token, number = one.get("token"), one.get("logprob")
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            if isinstance(token, str) and math.isfinite(number):
+                found[encodable(token[:MAX_TOKEN_CHARS])] = min(0.0, float(number))
+        return found
+    return None
 
 
 def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
