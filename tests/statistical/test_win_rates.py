@@ -127,7 +127,7 @@ def test_ranking_intervals_cover_with_votes_that_go_together():
     first, second = (np.tile(side, 80) for side in np.triu_indices(6, 1))
     clusters = np.repeat(np.arange(80), 15)
     truth = _marginal_ability(rng, ability)
-    trials, inside, short, ranked = 250, np.zeros(6), np.zeros(6), 0
+    trials, inside, short, ranked = 600, np.zeros(6), np.zeros(6), 0
     for _ in range(trials):
         shifted = ability + rng.normal(0, 0.8, (80, 6))
         gap = shifted[clusters, first] - shifted[clusters, second]
@@ -142,7 +142,7 @@ def test_ranking_intervals_cover_with_votes_that_go_together():
     print(f"by cluster {inside / trials}, by vote {short / trials}, ranks {ranked / trials}")  # noqa: T201
     assert 0.93 <= inside.mean() / trials <= 0.965
     assert (inside / trials >= 0.91).all()
-    assert short.mean() / trials < 0.90  # votes are not independent: their error is too small
+    assert short.mean() < inside.mean() - 0.02 * trials  # errors by vote are too small
     assert ranked / trials >= 0.93
 
 
