@@ -208,4 +208,69 @@ TERMS: tuple[Term, ...] = (
         "than allowed, is broken when they show that it is larger, and is inconclusive when "
         "they show neither.",
     ),
+    Term(
+        "judged",
+        "Judged",
+        "A judge, a model or a person, is shown two answers and says which is better. The win rate "
+        "is how often it prefers the candidate; a tie counts as half. Against a win rate of 50% "
+        "there is nothing to choose between the two.",
+    ),
+    Term(
+        "flips",
+        "Flipped; same in both orders",
+        "Each pair is shown twice, the second time with the answers in reverse order. A judge that "
+        "then changes its mind has not told the answers apart: the pair counts as a tie, and is "
+        "counted as flipped.",
+    ),
+    Term(
+        "lengthcontrol",
+        "Win rate at equal lengths",
+        "Judges like long answers. This is the win rate that a model of preference, length and "
+        "difficulty gives for answers of equal length (Dubois and others, 2024). Where it parts "
+        "from the plain win rate, length decides much of it.",
+    ),
+    Term(
+        "corrected",
+        "Corrected win rate",
+        "What people would say, judging by how often the judge agreed with them where both spoke "
+        "(Rogan and Gladen, 1978). Its interval holds the uncertainty of both.",
+    ),
+    Term(
+        "ranking",
+        "Ranking",
+        "Abilities by Bradley and Terry (1952): of two variants, the one ahead by 1 wins 73% of "
+        "comparisons. Intervals come from drawing examples anew; variants whose order is not "
+        "certain share a range of ranks.",
+    ),
+    Term(
+        "judges",
+        "The judges",
+        "A judge is measured before it is believed: against labels where there are any, in both "
+        "orders, and against lengths. One below the agreement that the config declares informs "
+        "the report, and blocks no gate.",
+    ),
+    Term(
+        "right",
+        "Right",
+        "The share of a judge's verdicts that are those of the labels, or of most people who "
+        "voted. A verdict that could not be read counts as wrong.",
+    ),
+    Term(
+        "positionbias",
+        "First wins",
+        "How often the answer shown first wins. Since every pair is shown in both orders, it "
+        "should be 50%; further away, the judge has a position bias.",
+    ),
+    Term(
+        "lengthbias",
+        "Longer wins",
+        "How often the longer answer wins. Longer answers may be better: hold it against how often "
+        "the labels prefer them.",
+    ),
+    Term(
+        "agreement",
+        "Agreement and kappa",
+        "How often two judges give the same verdict on the same two answers. Kappa is the "
+        "agreement beyond chance: 0 is chance, 1 is complete.",
+    ),
 )

@@ -19,6 +19,7 @@ from harness.core.run import RunData
 from harness.reporting import payload, svg
 from harness.reporting.formats import count
 from harness.reporting.glossary import TERMS
+from harness.reporting.judged_view import JudgedView, judged_view
 from harness.reporting.parts import Matrix, Quantity, View
 from harness.reporting.text import visible
 from harness.reporting.view import build_view
@@ -50,11 +51,12 @@ def write(run: RunData, handle: TextIO) -> None:
     """Write the page piece by piece to a handle that takes UTF-8."""
     from markupsafe import Markup
 
-    view = build_view(run)
+    view, judged = build_view(run), judged_view(run.comparison)
     style, script = _asset("report.css"), _script()
     for piece in template().generate(
         view=view,
-        plots=_plots(view),
+        judged=judged,
+        plots=_plots(view, judged),
         style=Markup(style),  # noqa: S704 (our own files)
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
@@ -81,11 +83,15 @@ def _tables(matrices: tuple[Matrix, ...]) -> list[dict[str, Any]]:
     return [asdict(matrix) for matrix in matrices]
 
 
-def _plots(view: View) -> dict[str, Any]:
+def _plots(view: View, judged: JudgedView | None) -> dict[str, Any]:
     """The axes that rows share, and the two scatters where there is something to draw."""
     rows = view.variants
     differences = [row.difference.difference for row in rows if row.difference]
+    rates = [row.rate for row in judged.win_rates] if judged else []
+    abilities = [row.ability for row in judged.rankings] if judged else []
     return {
+        "judged": svg.axis(rates, 116, include=(0.0, 1.0)),
+        "ability": svg.axis(abilities, 116, include=(0.0,)),
         "quality": svg.axis([row.quality for row in rows], 116),
         "difference": svg.axis(differences, 116, include=(0.0,)),
         "latency": svg.axis([q for row in rows for q in (row.p50, row.p95)], 116, include=(0.0,)),
