@@ -22,6 +22,7 @@ from harness.cli import (
     freeze,
     gate,
     init,
+    judgments,
     report,
     run,
     serve_local,
@@ -50,6 +51,7 @@ app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.add_typer(baseline.app, name="baseline")
+app.command("judgments")(judgments.judgments)
 app.command("report")(report.report)
 app.command("show")(show.show)
 app.command("export")(export.export)

@@ -62,7 +62,7 @@ _NoCache = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print the comparison as one JSON object.")]
 
 
-def run(  # noqa: PLR0917  flags, not positions
+def run(
     config: Annotated[Path, typer.Argument(help="The experiment: configs/NAME.yaml.")],
     limit: _Limit = None,
     variants: _Variants = None,

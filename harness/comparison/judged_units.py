@@ -22,6 +22,7 @@ class Units:
     0.5 for plain verdicts, the mean for probabilities; `flipped` marks those that changed sides.
     `n_orders` counts the orders that were asked for, `n_unparsed` verdicts that could not be read.
     `one_order` marks units without a preference because one of the two orders is missing.
+    `turned` marks those whose verdict lists the later variant first.
     """
 
     judge: IntArray
@@ -33,6 +34,7 @@ class Units:
     n_orders: IntArray
     n_unparsed: IntArray
     one_order: BoolArray
+    turned: BoolArray
     low_chars: FloatArray
     high_chars: FloatArray
 
@@ -85,6 +87,7 @@ def merged(table: JudgmentTable) -> Units:
         n_orders=n_orders,
         n_unparsed=np.bincount(unit[~read], minlength=n).astype(np.int32),
         one_order=one_order,
+        turned=turned[start],
         low_chars=np.where(turned, table.second_chars, table.first_chars)[start],
         high_chars=np.where(turned, table.first_chars, table.second_chars)[start],
     )

@@ -14,7 +14,7 @@ the same pair. Null is a verdict that could not be read: it is counted, and scor
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.findings import Findings
@@ -42,6 +42,27 @@ class Known:
 
     variants: Collection[str] | None = None
     examples: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How verdicts are to be read.
+
+    `panels` are names and patterns of the judges whose verdicts count as one, `humans` patterns of
+    judges who are people. `labels` is a file of votes, or a dotted path in every example. `fields`
+    rename, `where` chooses rows. The last four are for win rates at equal lengths.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
+    panels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    humans: tuple[str, ...] = ()
+    labels: str | Path | None = None
+    min_agreement: float | None = None
+    length_control: bool = False
+    difficulty: str | None = None
+    rows: Path | None = None
+    constants: Path | None = None
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ class PairwiseEstimate(Value):
     sides with the order of the answers, and count as ties. `standard_error` and interval respect
     clusters; `p_value` is the exact sign test's, of wins and losses. The length-controlled win rate
     is the one at equal lengths; `length_controlled_standard_error` is the published kind, a spread
-    of fitted values that is too small for an interval, which stands beside it. The corrected win
+    of fitted values that is too small for an interval, which stands beside it;
+    `no_length_control` says why there is none where one was asked for. The corrected win
     rate is what people would say by how often the judge agrees with them.
     """
 
@@ -32,10 +33,12 @@ class PairwiseEstimate(Value):
     ci_high: Finite | None
     method: str = ""
     p_value: Finite | None = None
+    p_adjusted: Finite | None = None
     length_controlled_win_rate: Finite | None = None
     length_controlled_standard_error: Finite | None = None
     length_controlled_ci_low: Finite | None = None
     length_controlled_ci_high: Finite | None = None
+    no_length_control: str = ""
     corrected_win_rate: Finite | None = None
     corrected_ci_low: Finite | None = None
     corrected_ci_high: Finite | None = None

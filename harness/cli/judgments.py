@@ -1,0 +1,127 @@
+"""`harness judgments`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import InputError, Problem
+
+_PAIRS = "NAME=PATTERN"
+
+
+def judgments(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Verdicts or votes on pairs of answers.")
+    ],
+    evalset: Annotated[
+        Path | None,
+        typer.Option("--evalset", help="The examples: a frozen set's folder, or a file of them."),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The variant to hold the others against.")
+    ] = None,
+    panel: Annotated[
+        list[str] | None,
+        typer.Option("--panel", metavar=_PAIRS, help="Judges whose verdicts count as one."),
+    ] = None,
+    humans: Annotated[
+        list[str] | None,
+        typer.Option("--humans", metavar="PATTERN", help="Judges who are people: 'expert_*'."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help="What is right: a field such as target.better, or a file."),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option("--min-agreement", min=0, max=1, help="Of a judge that can be trusted."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FIELD=VALUE", help="Only such verdicts: 'turn=1'."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="OURS=THEIRS", help="What the file calls a field."),
+    ] = None,
+    length_control: Annotated[
+        bool, typer.Option("--length-control", help="Also tell win rates at equal lengths.")
+    ] = False,
+    difficulty: Annotated[
+        str | None,
+        typer.Option("--difficulty", metavar="FIELD", help="A number of every example."),
+    ] = None,
+    length_rows: Annotated[
+        Path | None,
+        typer.Option("--length-rows", help="The baseline asked to be short and long."),
+    ] = None,
+    length_constants: Annotated[
+        Path | None, typer.Option("--length-constants", help="The sums over these rows (JSON).")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling.")] = 0,
+    queue: Annotated[
+        Path | None,
+        typer.Option("--queue", help="Write the examples most worth a look (.jsonl or .csv)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
+) -> None:
+    """Analyse verdicts given elsewhere: win rates, rankings, and how good the judges are."""
+    from harness.cli.output import say, say_json, say_raw
+    from harness.config.verdicts import Reading
+    from harness.core.experiment import Analysis, PrimaryFigure
+    from harness.experiment.judgments import analyse, write_queue
+    from harness.reporting.terminal_judged import render
+
+    is_file = labels is not None and Path(labels).suffix in {".jsonl", ".csv", ".parquet"}
+    reading = Reading(
+        fields=_named(field, "--field"),
+        where=_named(where, "--where"),
+        panels=_panels(panel),
+        humans=tuple(humans or ()),
+        labels=Path(labels) if labels and is_file else labels,
+        min_agreement=min_agreement,
+        length_control=length_control or difficulty is not None or length_rows is not None,
+        difficulty=difficulty,
+        rows=length_rows,
+        constants=length_constants,
+    )
+    analysis = Analysis((PrimaryFigure("win_rate"),), seed=seed)
+    found = analyse(files, reading, analysis, evalset, baseline)
+    if as_json:
+        say_json(found.comparison.model_dump(mode="json"))
+    else:
+        say_raw(render(found.comparison))
+    if queue is not None:
+        n = write_queue(found, queue)
+        if not as_json:
+            say(f"queue: {queue} ({n} examples)")
+
+
+def _named(given: list[str] | None, flag: str) -> dict[str, str]:
+    """`a=b` pairs.
+
+    Raises:
+        InputError: naming those that are none.
+    """
+    pairs = [text.partition("=") for text in given or ()]
+    wrong = [
+        Problem(flag, f"'{name}{sign}{value}' is no NAME=VALUE")
+        for name, sign, value in pairs
+        if not (name and sign and value)
+    ]
+    if wrong:
+        raise InputError(wrong)
+    return {name: value for name, _, value in pairs}
+
+
+def _panels(given: list[str] | None) -> dict[str, tuple[str, ...]]:
+    panels: dict[str, tuple[str, ...]] = {}
+    for text in given or ():
+        ((name, pattern),) = _named([text], "--panel").items()
+        panels[name] = (*panels.get(name, ()), *pattern.split(","))
+    return panels
