@@ -88,7 +88,7 @@ def test_given_verdicts() -> None:
     assert more.length_control == LengthSpec()
     assert (more.place(), more.place("labels"), more.place("fields")) == (
         "x.yaml:12:5",
-        "x.yaml:12:44",
+        "x.yaml:12:47",
         "x.yaml:12:5",
     )
 
@@ -109,7 +109,7 @@ def test_given_verdicts() -> None:
         (
             "{id: a, rubric: {criteria: {x: y}}, judges: [{id: j, model: http/m, "
             "base_url: 'http://me:secret@127.0.0.1'}]}",
-            "3:82",
+            "3:83",
             "holds a password",
         ),
         (
