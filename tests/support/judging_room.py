@@ -54,7 +54,9 @@ def between(asked):
 
 def judge(server, id="strict", *, model="judge-1", params=None, timeout_s=20.0, **more):
     provider = Component("http", {"base_url": server.openai_url})
-    choice = ModelChoice(provider, model, params or {"max_output_tokens": 200}, False, timeout_s)
+    choice = ModelChoice(
+        provider, model, {"max_output_tokens": 200} if params is None else params, False, timeout_s
+    )
     return JudgeSpec(id, choice, **more)
 
 

@@ -87,6 +87,33 @@ def test_an_answer_and_what_it_took(stream: bool) -> None:
         assert told.ttft_s is None
 
 
+def first_token(token: Any, logprob: Any, *others: Any) -> Any:
+    told = [{"token": name, "logprob": number} for name, number in others]
+    return {"content": [
+        {"token": "\n", "logprob": -0.1, "top_logprobs": [{"token": "x", "logprob": -3.0}]},
+        {"token": token, "logprob": logprob, "top_logprobs": told},
+    ]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "expected"),
+    [
+        (None, None),
+        ({"content": []}, None),
+        ({"content": "A"}, None),
+        (first_token("A", -0.5), None),
+        (first_token("A", -0.5, ("A", -0.5), ("B", -1)), {"A": -0.5, "B": -1.0}),
+        (first_token("A", -0.5, (" B", -1)), {"A": -0.5, " B": -1.0}),
+        (first_token("A", 0.5, (7, -1), ("B", None), ("C", True), ("D", "x")), {"A": 0.0}),
+        (first_token("A" * 999, -1, ("B", -2)), {"A" * 100: -1.0, "B": -2.0}),
+    ],
+)
+def test_the_likeliest_first_tokens(logprobs: Any, expected: Any) -> None:
+    choice = {"index": 0, "message": {"content": "A"}, "finish_reason": "stop"}
+    told = answer(broken(json.dumps({"choices": [choice | {"logprobs": logprobs}]})))
+    assert told.first_logprobs == expected
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_tool_calls(stream: bool) -> None:
     calls = [Call("look_up", '{"id": "A1"}', "c1"), Call("send", "no JSON", "c2")]

@@ -26,6 +26,7 @@ ANSWER = Completion(
     ttft_s=0.1,
     served_model="m-2026",
     confidence=0.5,
+    first_logprobs={"A": -0.25, " B": -1.5},
     connect_s=0.001,
 )
 
