@@ -23,6 +23,7 @@ from harness.cli import (
     gate,
     init,
     report,
+    review,
     run,
     serve_local,
     show,
@@ -51,6 +52,7 @@ app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.add_typer(baseline.app, name="baseline")
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("serve-local")(serve_local.serve_local)
