@@ -103,9 +103,7 @@ def begin(opened: Opened, name: str = "Ada") -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_three_labels_by_keyboard_and_a_reload(
-    open_page: Open, tmp_path: Path, width: int
-) -> None:
+def test_three_labels_by_keyboard_and_a_reload(open_page: Open, tmp_path: Path, width: int) -> None:
     path = tmp_path / "labels.jsonl"
     with Reviewed(review_of(reviewed_run(), LabelFile(path))) as server:
         opened = open_page(server, width=width)
@@ -208,7 +206,12 @@ def test_hostile_texts_are_shown_and_do_nothing(open_page: Open, width: int) -> 
                 opened.press("j")
         assert "show all 1,000,0" in opened.text("#left")
         assert opened.page.evaluate("window.pwned") is None
-        assert opened.page.evaluate("document.querySelectorAll('main img, main a, main b, [onerror]').length") == 0
+        assert (
+            opened.page.evaluate(
+                "document.querySelectorAll('main img, main a, main b, [onerror]').length"
+            )
+            == 0
+        )
         assert opened.page.evaluate("document.scripts.length") == 1
         assert "<b>Ada</b>" in opened.text("#who")
         assert opened.said == []
