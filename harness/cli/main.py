@@ -24,6 +24,7 @@ from harness.cli import (
     init,
     judgments,
     report,
+    review,
     run,
     serve_local,
     show,
@@ -53,6 +54,7 @@ app.command("gate")(gate.gate)
 app.add_typer(baseline.app, name="baseline")
 app.command("judgments")(judgments.judgments)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("serve-local")(serve_local.serve_local)

@@ -23,8 +23,8 @@ def serve_local(
     from harness.cli.serving import serve
     from harness.core.variant import Component
     from harness.embedded.weights import read_listing
+    from harness.loopback import is_loopback
     from harness.registry import build
-    from harness.serving.server import is_loopback
 
     if not is_loopback(host):
         what = f"harness serve-local is for this machine only, and '{host}' is no loopback address"

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
+from typing import Protocol
 
 from harness.cli.output import note, say
 from harness.core.chat import ServiceError
@@ -18,18 +19,26 @@ from harness.ports import Provider
 from harness.serving.server import ChatServer
 
 
+class Server(Protocol):
+    """What can listen."""
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen; the address for clients."""
+        ...
+
+
 async def serve(provider: Provider, models: Sequence[str], host: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM, and then let go of everything.
 
     Raises:
         InputError: if the models cannot be had, or the address.
     """
-    stopped = _stop_signals()
+    stopped = stop_signals()
     try:
         await provider.open()
         server = ChatServer(provider, models, SystemClock(), note)
         try:
-            address = await _listening(server, host, port)
+            address = await listening(server, host, port)
             say(f"Serving {' and '.join(models)} at {address} (Ctrl-C ends it)")
             await stopped.wait()
         finally:
@@ -40,7 +49,7 @@ async def serve(provider: Provider, models: Sequence[str], host: str, port: int)
         await provider.close()
 
 
-def _stop_signals() -> asyncio.Event:
+def stop_signals() -> asyncio.Event:
     """An event that Ctrl-C and SIGTERM set; the second Ctrl-C does not wait for what follows."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -55,7 +64,7 @@ def _stop_signals() -> asyncio.Event:
     return stopped
 
 
-async def _listening(server: ChatServer, host: str, port: int) -> str:
+async def listening(server: Server, host: str, port: int) -> str:
     """The address for clients.
 
     Raises:

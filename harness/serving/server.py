@@ -15,13 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from harness.core.chat import Completion, ModelRequest, ServiceError
 from harness.core.values import JsonValue, fingerprint
+from harness.loopback import is_own_host
 from harness.ports import Clock, Provider
 from harness.serving.answers import Head, events, whole
 from harness.serving.chat_request import read_request
@@ -139,7 +138,7 @@ class ChatServer:
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_own_host(request.headers.get("Host", "")):
+        if not is_own_host(request.headers.get("Host", "")):
             what = "the host must be a loopback address: this server is for its own machine only"
             raise RefusedError(403, what, "permission_error", code="host_not_allowed")
         if self._ending.is_set():
@@ -222,30 +221,12 @@ class ChatServer:
         return int(datetime.fromisoformat(self._clock.now_iso()).timestamp())
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, reached from itself only: `localhost` or a loopback IP."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _silent() -> logging.Logger:
     """Gets what the web framework has to say of clients that break the protocol."""
     logger = logging.getLogger("harness.serving")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     return logger
-
-
-def _is_own_host(header: str) -> bool:
-    """Whether a request is addressed to loopback by name (a page's own name may lead here too)."""
-    try:
-        return is_loopback(urlsplit(f"//{header}").hostname or "")
-    except ValueError:
-        return False
 
 
 async def _stream(request: web.Request, parts: Iterable[bytes]) -> web.StreamResponse:

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.core.chat import Completion, Message, ModelRequest
+from harness.loopback import is_loopback
 from harness.plugins.providers.http import Http
-from harness.serving.server import Limits, is_loopback
+from harness.serving.server import Limits
 
 
 @pytest.fixture(scope="module")
