@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.experiment.review import Opened
 
 
-def review(  # noqa: PLR0917  options, given by name
+def review(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run's name.")],
     reviewer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who reviews; by default the page asks.")
