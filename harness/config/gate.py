@@ -15,7 +15,7 @@ from harness.config.source import Location, Source, read_yaml
 from harness.config.suggest import did_you_mean
 from harness.config.validate import in_order, validated
 from harness.core.example import ALL
-from harness.core.policy import GatePolicy, LatencyRule, QualityRule, Rule
+from harness.core.policy import GatePolicy, LatencyRule, QualityRule, Rule, WinRateRule
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
 
@@ -96,6 +96,7 @@ def check_policy(
     document: PolicyDocument,
     metrics: Mapping[str, Bounds | None] | None,
     slice_ids: Iterable[str] | None,
+    judges: Iterable[str] | None = None,
 ) -> list[Problem]:
     """What the policy names that does not exist, and limits that nothing could exceed or meet.
 
@@ -104,14 +105,19 @@ def check_policy(
         metrics: every metric's bounds by its id (`core.score.Metric`, or a `MetricSummary`); None
             for a scorer's id where its metrics cannot be told, or where none can.
         slice_ids: `all` and every `name=value` of the eval set; None where they cannot be told.
+        judges: those that win rates are told of; None where they cannot be told.
     """
     slices = None if slice_ids is None else list(slice_ids)
+    known = None if judges is None else list(judges)
     if slices is not None:
         slices += dict.fromkeys(f"{s.partition('=')[0]}=*" for s in slices if "=" in s)
     problems = []
     for index, rule in enumerate(document.policy.rules):
         if isinstance(rule, QualityRule) and metrics is not None:
             problems += _metric_problems(document, index, rule, metrics)
+        if isinstance(rule, WinRateRule) and known is not None and rule.win_rate not in known:
+            place = document.where("rules", index, "win_rate")
+            problems.append(unknown("judge", rule.win_rate, known, place))
         if slices is not None and rule.slice not in slices:
             place = document.where("rules", index, "slice")
             problems.append(unknown("slice", rule.slice, slices, place))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,6 @@ from harness.core.score import BoolArray, FloatArray, IntArray
 UNKNOWN_ORDER = -1
 _NO_VERDICT = "no verdict"
 _N_CODES, _N_NUMBERS = 7, 5
-_COLUMNS = (
-    "judge", "example", "first", "second", "p_second", "swapped", "flipped", "repeat",
-    "first_chars", "second_chars", "cost_usd", "latency_s",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,11 @@ class JudgmentTable:
     unknown. `reasons` tell by row why there is no verdict, or why it was given
     without asking; `quotes` what the judge said.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "judge", "example", "first", "second", "p_second", "swapped", "flipped", "repeat",
+        "first_chars", "second_chars", "cost_usd", "latency_s",
+    )  # fmt: skip
 
     judges: tuple[str, ...]
     variants: tuple[str, ...]
@@ -63,7 +65,7 @@ class JudgmentTable:
         example = to_example[self.example]
         kept = np.flatnonzero((first >= 0) & (second >= 0) & (example >= 0))
         row_of = {int(old): new for new, old in enumerate(kept)}
-        columns = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        columns = {name: getattr(self, name)[kept] for name in self.COLUMNS}
         return JudgmentTable(
             judges=self.judges,
             variants=tuple(variants),
@@ -71,6 +73,22 @@ class JudgmentTable:
             **columns | {"first": first[kept], "second": second[kept], "example": example[kept]},
             reasons={row_of[row]: text for row, text in self.reasons.items() if row in row_of},
             quotes={row_of[row]: text for row, text in self.quotes.items() if row in row_of},
+        )
+
+    def followed_by(self, more: JudgmentTable) -> JudgmentTable:
+        """These rows and those of a table on the same axes, whose judges begin with these."""
+        n = len(self)
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(more, name)])
+            for name in self.COLUMNS
+        }
+        return JudgmentTable(
+            judges=more.judges,
+            variants=self.variants,
+            example_ids=self.example_ids,
+            **columns,
+            reasons={**self.reasons, **{n + row: text for row, text in more.reasons.items()}},
+            quotes={**self.quotes, **{n + row: text for row, text in more.quotes.items()}},
         )
 
 

@@ -50,15 +50,30 @@ class CostRule(Value):
     slice: str = ALL
 
 
+class WinRateRule(Value):
+    """A judge must prefer the candidate to the baseline in at least `floor` of the cases.
+
+    `win_rate` names the judge: an entry of `pairwise:`, or one of its panels (`entry.panel`). A
+    judge below its declared agreement with people informs the verdict and blocks nothing.
+    """
+
+    win_rate: str
+    floor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
+    slice: str = ALL
+
+
 def _kind(value: Any) -> str:
     keys = value if isinstance(value, dict) else getattr(value, "__dict__", ())
+    if "win_rate" in keys:
+        return "win_rate"
     return "latency" if "latency" in keys else "cost" if "cost" in keys else "quality"
 
 
 Rule: TypeAlias = Annotated[
     Annotated[QualityRule, Tag("quality")]
     | Annotated[LatencyRule, Tag("latency")]
-    | Annotated[CostRule, Tag("cost")],
+    | Annotated[CostRule, Tag("cost")]
+    | Annotated[WinRateRule, Tag("win_rate")],
     Discriminator(_kind),
 ]
 

@@ -7,6 +7,9 @@ from typing import Literal, TypeAlias
 from harness.core.estimate import Finite, Value
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+RuleKind: TypeAlias = Literal[
+    "non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio", "win_rate"
+]
 
 
 class RuleResult(Value):
@@ -14,13 +17,14 @@ class RuleResult(Value):
 
     `kind` is `non_inferiority` (estimate: candidate minus baseline; `limit`: minus the margin,
     or the margin where lower is better), `floor` or `ceiling` (a figure against a fixed limit),
-    `latency_ratio` or `cost_ratio` (candidate over baseline against the largest ratio allowed).
-    `reason` is a sentence for people. `n_needed` estimates how many examples would settle an
-    inconclusive rule.
+    `latency_ratio` or `cost_ratio` (candidate over baseline against the largest ratio allowed), or
+    `win_rate` (how often a judge, named as the metric, prefers the candidate). A rule that only
+    `informs` does not count towards the outcome. `reason` is a sentence for people. `n_needed`
+    estimates how many examples would settle an inconclusive rule.
     """
 
     rule: str
-    kind: Literal["non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio"]
+    kind: RuleKind
     metric: str
     slice: str
     n: int
@@ -31,6 +35,7 @@ class RuleResult(Value):
     outcome: Outcome
     reason: str
     n_needed: int | None = None
+    informs: bool = False
 
 
 class Verdict(Value):

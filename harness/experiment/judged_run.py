@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +143,20 @@ def _asked(facts: Mapping[str, Any] | None) -> dict[str, str]:
 def tables_of(panels: Iterable[Panels]) -> dict[str, JudgmentTable]:
     """All verdicts by the id of their entry."""
     return {one.id: one.judged.table for one in panels}
+
+
+def panel_facts(panels: Iterable[Panels], specs: Iterable[PairwiseSpec]) -> list[JsonValue]:
+    """What a manifest says of them, so that verdicts can be analysed again with more labels."""
+    found = {one.id: one.judged for one in panels}
+    return [
+        {
+            "id": spec.id,
+            "panels": [
+                {**asdict(panel), "judges": list(panel.judges)} for panel in found[spec.id].panels
+            ],
+            "labels": None if spec.labels_file else spec.labels,
+            "min_agreement": spec.min_agreement,
+        }
+        for spec in specs
+        if spec.id in found
+    ]

@@ -90,7 +90,7 @@ def assembled(
         problems.append(Problem("", f"the baseline '{baseline}' was not judged", f"known: {known}"))
     labels = None
     if isinstance(reading.labels, str):
-        labels = _labels(table, reading.labels, examples, problems)
+        labels = labels_at(table, reading.labels, examples, problems)
     control = _length_control(table, reading, examples, problems)
     panels = _panels(table.judges, reading, people, problems)
     if problems:
@@ -98,8 +98,8 @@ def assembled(
     return Judged(
         table=_with_lengths(table, examples),
         panels=panels,
-        slices=_slices(table, examples),
-        clusters=_clusters(examples),
+        slices=slices_of(examples, table),
+        clusters=clusters_of(examples),
         baseline=baseline,
         labels=labels,
         length_control=control,
@@ -146,7 +146,7 @@ def _human(name: str, members: Iterable[str], patterns: Sequence[str]) -> bool:
     )
 
 
-def _labels(
+def labels_at(
     table: JudgmentTable, path: str, examples: Sequence[Example], problems: list[Problem]
 ) -> IntArray | None:
     """The place of the better variant by example; -1 where the example does not say."""
@@ -278,14 +278,16 @@ def _with_lengths(table: JudgmentTable, examples: Sequence[Example]) -> Judgment
     )
 
 
-def _slices(table: JudgmentTable, examples: Sequence[Example]) -> dict[str, IntArray]:
+def slices_of(examples: Sequence[Example], table: JudgmentTable) -> dict[str, IntArray]:
+    """The members of every slice; without examples there is one of all."""
     if not examples:
         return {ALL: np.arange(len(table.example_ids), dtype=np.int32)}
     members = slice_members([example.slices for example in examples])
     return {name: np.array(rows, dtype=np.int32) for name, rows in members.items()}
 
 
-def _clusters(examples: Sequence[Example]) -> IntArray | None:
+def clusters_of(examples: Sequence[Example]) -> IntArray | None:
+    """The cluster of every example as a code; None where all are independent."""
     codes: dict[str, int] = {}
     keys = (f"c{e.cluster}" if e.cluster is not None else f"e{e.id}" for e in examples)
     coded = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int32)

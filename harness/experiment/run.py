@@ -18,7 +18,12 @@ from harness.experiment.clock import SystemClock
 from harness.experiment.ended import EndedTrials
 from harness.experiment.frames import Run
 from harness.experiment.judge import JudgeRun, Judging, judge_all
-from harness.experiment.judged_run import compared, live_panels, tables_of
+from harness.experiment.judged_run import (
+    compared,
+    live_panels,
+    panel_facts,
+    tables_of,
+)
 from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, Prepared, prepare
@@ -154,6 +159,8 @@ def _finished(
         *ready.panels,
         *live_panels(experiment.pairwise, judged.builders, evalset.examples, experiment.baseline),
     )
+    if panels:
+        manifest["pairwise"] = panel_facts(panels, experiment.pairwise)
     found = compared(panels, experiment.analysis, judged.facts)
     subject = subject_of(manifest, evalset.examples, trials.table(), scores, warnings, found)
     comparison = compare(subject)

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.comparison import Comparison
-from harness.core.policy import CostRule, GatePolicy, LatencyRule, QualityRule, Rule
+from harness.core.policy import (
+    CostRule,
+    GatePolicy,
+    LatencyRule,
+    QualityRule,
+    Rule,
+    WinRateRule,
+)
 from harness.core.verdict import Outcome, RuleResult, Verdict
 from harness.errors import ExitCode
 from harness.gate.evidence import Evidence, Figures
@@ -101,6 +108,11 @@ def _questions(policy: GatePolicy, figures: Figures) -> list[_Question]:
                     text = f"cost ratio <= {rule.max_ratio:g} on {name}"
                     evidence = figures.ratio("cost_mean", name)
                     result.append(_Question(text, evidence, rule.max_ratio))
+                case WinRateRule():
+                    text = f"win rate by {rule.win_rate} >= {rule.floor:g} on {name}"
+                    result.append(
+                        _Question(text, figures.win_rate(rule.win_rate, name), rule.floor)
+                    )
     return result
 
 
@@ -153,14 +165,15 @@ def _result(question: _Question, strict: Evidence, coverage: float) -> RuleResul
         outcome=outcome,
         reason=reason(evidence, limit, outcome, coverage),
         n_needed=needed,
+        informs=evidence.informs,
     )
 
 
 def _overall(rules: Sequence[RuleResult]) -> Outcome:
-    outcomes = {rule.outcome for rule in rules}
+    outcomes = {rule.outcome for rule in rules if not rule.informs}
     if "fail" in outcomes:
         return "fail"
-    return "inconclusive" if "inconclusive" in outcomes or not rules else "pass"
+    return "inconclusive" if "inconclusive" in outcomes or not outcomes else "pass"
 
 
 def _exit_code(outcome: Outcome, policy: GatePolicy) -> int:

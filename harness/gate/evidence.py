@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.core.comparison import Comparison, RatioEstimate
+from harness.core.example import ALL
+from harness.core.verdict import RuleKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Evidence:
     `estimate`, `low` and `high` are None where the data do not say; `gap` then tells why.
     """
 
-    kind: Literal["non_inferiority", "floor", "ceiling", "latency_ratio", "cost_ratio"]
+    kind: RuleKind
     metric: str
     slice: str
     above_is_good: bool
@@ -26,6 +28,8 @@ class Evidence:
     high: float | None = None
     gap: str = ""
     binary: bool = False
+    informs: bool = False
+    """It comes from a judge that has not shown the agreement with people that was declared."""
 
     @property
     def near_end(self) -> float | None:
@@ -62,6 +66,12 @@ class Figures:
             for score in comparison.scores
             if score.variant == self.candidate
         }
+        self._judged = {
+            (one.judge, one.slice): one
+            for one in comparison.pairwise
+            if (one.candidate, one.baseline) == (self.candidate, self.baseline)
+        }
+        self._trusted = {one.judge: one.trusted for one in comparison.judges if one.slice == ALL}
         self._ratios: dict[tuple[str, str], RatioEstimate] = {
             (ratio.quantity, ratio.slice): ratio for ratio in comparison.ratios
         }
@@ -85,6 +95,26 @@ class Figures:
             low=ratio.ci_low,
             high=ratio.ci_high,
             gap=gap if ratio.ratio is not None else "a ratio needs figures above 0 on both sides",
+        )
+
+    def win_rate(self, judge: str, slice_name: str) -> Evidence:
+        """How often a judge prefers the candidate to the baseline."""
+        found = self._judged.get((judge, slice_name))
+        trusted = self._trusted.get(judge)
+        blank = Evidence("win_rate", judge, slice_name, above_is_good=True, n=0, coverage=0.0)
+        if found is None:
+            return replace(blank, gap=f"{judge} has judged none of these examples")
+        gap = "" if found.ci_low is not None and found.finding != "too_few" else "too few verdicts"
+        return replace(
+            blank,
+            n=found.n,
+            coverage=found.n / (found.n + found.n_missing),
+            estimate=found.win_rate,
+            low=None if gap else found.ci_low,
+            high=None if gap else found.ci_high,
+            gap=gap,
+            binary=True,
+            informs=trusted is False,
         )
 
     def has(self, metric: str, slice_name: str) -> bool:

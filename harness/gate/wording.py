@@ -8,6 +8,13 @@ from harness.gate.evidence import Evidence
 
 def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) -> str:
     """One sentence for people, with the figures that it rests on."""
+    said = _said(evidence, limit, outcome, coverage)
+    if not evidence.informs:
+        return said
+    return f"{said} {evidence.metric} agrees too little with people to block: it only informs."
+
+
+def _said(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) -> str:
     if evidence.gap:
         return f"{evidence.gap[0].upper()}{evidence.gap[1:]}."
     if evidence.coverage < coverage:
@@ -31,7 +38,8 @@ def reason(evidence: Evidence, limit: float, outcome: Outcome, coverage: float) 
 
 
 def _units(evidence: Evidence) -> str:
-    return "examples" if evidence.kind in ("latency_ratio", "cost_ratio") else "trials"
+    kinds = ("latency_ratio", "cost_ratio", "win_rate")
+    return "examples" if evidence.kind in kinds else "trials"
 
 
 def _needed(evidence: Evidence) -> str:
@@ -41,6 +49,7 @@ def _needed(evidence: Evidence) -> str:
         "ceiling": "a score",
         "latency_ratio": "a latency on both sides",
         "cost_ratio": "a cost on both sides",
+        "win_rate": "a verdict",
     }[evidence.kind]
 
 
@@ -51,6 +60,7 @@ def _between(evidence: Evidence) -> str:
         "ceiling": "Figure",
         "latency_ratio": f"Ratio of {evidence.metric}",
         "cost_ratio": "Ratio of mean cost",
+        "win_rate": "Win rate",
     }[evidence.kind]
     low, high = (
         "unknown" if end is None else _show(evidence, end) for end in (evidence.low, evidence.high)

@@ -17,6 +17,7 @@ _KINDS = {
     "ceiling": "at most",
     "latency_ratio": "latency ratio, at most",
     "cost_ratio": "cost ratio, at most",
+    "win_rate": "win rate, at least",
 }
 _ORDER = ("fail", "inconclusive", "pass")
 
@@ -66,7 +67,9 @@ def _needed(rule: RuleResult) -> str:
 
 
 def _scale(rule: RuleResult, figures: Figures | None) -> Scale:
-    """Ratios are plain numbers, the rest is as the metric's values are."""
+    """Ratios are plain numbers, win rates shares, the rest is as the metric's values are."""
+    if rule.kind == "win_rate":
+        return Scale(is_share=True)
     if rule.kind in ("latency_ratio", "cost_ratio") or figures is None:
         return Scale(is_share=False)
     return figures.scale(rule.metric)
