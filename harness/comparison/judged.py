@@ -169,8 +169,8 @@ def _of_pairs(
     """What a reader of win rates has to know first."""
     for one in estimates:
         if one.no_length_control:
-            pair = f"{one.candidate} against {one.baseline}"
-            yield f"{one.judge}: no win rate of {pair} at equal lengths: {one.no_length_control}"
+            names = f"{one.candidate} against {one.baseline}"
+            yield f"{one.judge}: no win rate of {names} at equal lengths: {one.no_length_control}"
         controlled, low, high = one.length_controlled_win_rate, one.ci_low, one.ci_high
         if one.slice != ALL or controlled is None or low is None or high is None:
             continue

@@ -11,6 +11,7 @@ import numpy as np
 from harness.core.comparison import ConfoundedPair
 from harness.core.example import Example, slice_members
 from harness.core.experiment import Analysis, VariantFacts
+from harness.core.judged import JudgedComparison
 from harness.core.score import IntArray, ScoreTable, TrialState, TrialTable
 from harness.core.values import JsonValue
 
@@ -36,6 +37,7 @@ class Subject:
     factors: dict[str, dict[str, object]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     confounded: tuple[ConfoundedPair, ...] = ()
+    judged: JudgedComparison = field(default_factory=JudgedComparison)
 
     @cached_property
     def slices(self) -> dict[str, IntArray]:

@@ -6,9 +6,15 @@ Numbers are finite or null. A slice is `all` or `name=value`.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from harness.core.estimate import Finite, Value
+from harness.core.judged import (
+    AgreementEstimate,
+    JudgeEstimate,
+    PairwiseEstimate,
+    RankEstimate,
+)
 from harness.core.operations import (
     OperationEstimate,
     RouteEstimate,
@@ -264,7 +270,10 @@ class Comparison(Value):
     factors: dict[str, dict[str, JsonValue]] = {}
     scores: tuple[ScoreEstimate, ...]
     pairs: tuple[PairEstimate, ...]
-    pairwise: tuple[dict[str, Any], ...] = ()
+    pairwise: tuple[PairwiseEstimate, ...] = ()
+    rankings: tuple[RankEstimate, ...] = ()
+    judges: tuple[JudgeEstimate, ...] = ()
+    agreements: tuple[AgreementEstimate, ...] = ()
     losses: tuple[LossShare, ...] = ()
     latency: tuple[LatencyEstimate, ...] = ()
     cost: tuple[CostEstimate, ...] = ()

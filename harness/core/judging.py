@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,10 @@ from harness.core.score import BoolArray, FloatArray, IntArray
 UNKNOWN_ORDER = -1
 _NO_VERDICT = "no verdict"
 _N_CODES, _N_NUMBERS = 7, 5
+_COLUMNS = (
+    "judge", "example", "first", "second", "p_second", "swapped", "flipped", "repeat",
+    "first_chars", "second_chars", "cost_usd", "latency_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,30 @@ class JudgmentTable:
     def __len__(self) -> int:
         return len(self.p_second)
 
+    def on(self, variants: Sequence[str], example_ids: Sequence[str]) -> JudgmentTable:
+        """The rows that are of these variants and examples, on these axes."""
+        to_variant = _places(self.variants, variants)
+        to_example = _places(self.example_ids, example_ids)
+        first, second = to_variant[self.first], to_variant[self.second]
+        example = to_example[self.example]
+        kept = np.flatnonzero((first >= 0) & (second >= 0) & (example >= 0))
+        row_of = {int(old): new for new, old in enumerate(kept)}
+        columns = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        return JudgmentTable(
+            judges=self.judges,
+            variants=tuple(variants),
+            example_ids=tuple(example_ids),
+            **columns | {"first": first[kept], "second": second[kept], "example": example[kept]},
+            reasons={row_of[row]: text for row, text in self.reasons.items() if row in row_of},
+            quotes={row_of[row]: text for row, text in self.quotes.items() if row in row_of},
+        )
+
+
+def _places(names: Sequence[str], others: Sequence[str]) -> IntArray:
+    """The place of each name among others; -1 where it is none of them."""
+    place = {name: index for index, name in enumerate(others)}
+    return np.array([place.get(name, -1) for name in names], dtype=np.int32)
+
 
 @dataclass(slots=True)
 class TableBuilder:
@@ -63,6 +91,14 @@ class TableBuilder:
     quotes: dict[int, str] = field(default_factory=dict)
     _codes: array[int] = field(default_factory=lambda: array("q"))
     _numbers: array[float] = field(default_factory=lambda: array("d"))
+
+    @classmethod
+    def of(cls, variants: Iterable[str], example_ids: Iterable[str]) -> TableBuilder:
+        """One whose axes begin with these names, in this order."""
+        builder = cls()
+        builder.variants.update((name, place) for place, name in enumerate(variants))
+        builder.examples.update((name, place) for place, name in enumerate(example_ids))
+        return builder
 
     def __len__(self) -> int:
         return len(self._codes) // _N_CODES

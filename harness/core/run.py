@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.core.comparison import Comparison
 from harness.core.example import Example
+from harness.core.judging import JudgmentTable
 from harness.core.record import Record
 from harness.core.score import ScoreTable
 from harness.core.values import JsonValue
@@ -18,7 +19,8 @@ class RunData:
     """One run's pinned facts, examples, records, scores and comparison.
 
     `records` are in the order (example, variant, repeat); they may be read from a file each time
-    they are gone through. `verdict` is None until a gate has run.
+    they are gone through. `verdict` is None until a gate has run. `judgments` are the verdicts of
+    judges by the id of their entry in `pairwise:`.
     """
 
     manifest: Mapping[str, JsonValue]
@@ -27,6 +29,7 @@ class RunData:
     scores: ScoreTable
     comparison: Comparison
     verdict: Verdict | None = None
+    judgments: Mapping[str, JudgmentTable] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:

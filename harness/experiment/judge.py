@@ -137,7 +137,10 @@ async def _judge_all(
     try:
         await _open(specs, run.components)
         for spec in specs:
-            found[spec.id] = TableBuilder()
+            found[spec.id] = TableBuilder.of(
+                (variant.id for variant in run.variants),
+                (example.id for example in evalset.examples),
+            )
             told, left_out[spec.id] = await _judged(
                 spec, evalset, records, run, bench, found[spec.id]
             )

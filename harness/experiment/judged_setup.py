@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from harness.core.score import FloatArray, IntArray
 from harness.core.values import ABSENT, parse_json
 from harness.errors import InputError, Problem
 
+Kept: TypeAlias = tuple[Sequence[str], Sequence[Example]]
+"""The variants and examples that take part in a run of some of them."""
+
 LABELS = "labels"
 """The panel of people whose votes a file of labels holds."""
 
@@ -30,6 +34,7 @@ def read_judged(
     examples: Sequence[Example] = (),
     variants: Sequence[str] = (),
     baseline: str | None = None,
+    kept: Kept | None = None,
 ) -> Judged:
     """The verdicts of `files`, ready to be analysed.
 
@@ -39,45 +44,47 @@ def read_judged(
         examples: all that there are; none takes those that the files name.
         variants: all that there are; none takes those that the files name.
         baseline: the variant that the others are held against.
+        kept: those that take part, where these are not all.
 
     Raises:
         InputError: with everything that is wrong with them.
     """
-    builder = TableBuilder()
-    for place, example in enumerate(examples):
-        builder.examples[example.id] = place
-    for place, name in enumerate(variants):
-        builder.variants[name] = place
+    builder = TableBuilder.of(variants, (example.id for example in examples))
     known = Known(
         frozenset(variants) or None, frozenset(example.id for example in examples) or None
     )
     problems: list[Problem] = []
-    for file in files:
-        found = read_verdicts(file, builder, known, fields=reading.fields, where=reading.where)
-        problems += found.problems()
-    before = frozenset(builder.judges)
-    if isinstance(reading.labels, Path):
-        found = read_verdicts(reading.labels, builder, known, judge=LABELS)
+    for path in files:
+        found = read_verdicts(path, builder, known, fields=reading.fields, where=reading.where)
         problems += found.problems()
     if problems:
         raise InputError(problems)
-    people = frozenset(builder.judges) - before
-    return assembled(builder.table(), reading, examples, baseline, people)
+    return assembled(builder, reading, examples, baseline, kept)
 
 
 def assembled(
-    table: JudgmentTable,
+    builder: TableBuilder,
     reading: Reading,
     examples: Sequence[Example] = (),
     baseline: str | None = None,
-    people: frozenset[str] = frozenset(),
+    kept: Kept | None = None,
 ) -> Judged:
-    """A table of verdicts with panels, labels, lengths and slices; `people` gave labels.
+    """Verdicts with panels, labels, lengths and slices. Votes of a file of labels join them.
 
     Raises:
         InputError: with everything that does not fit the verdicts.
     """
     problems: list[Problem] = []
+    before = frozenset(builder.judges)
+    if isinstance(reading.labels, Path):
+        there = Known(frozenset(builder.variants), frozenset(builder.examples))
+        found = read_verdicts(reading.labels, builder, there, judge=LABELS)
+        problems += found.problems()
+    people = frozenset(builder.judges) - before
+    table = builder.table()
+    if kept is not None:
+        variants, examples = kept
+        table = table.on(variants, [example.id for example in examples])
     if baseline is not None and baseline not in table.variants:
         known = listed(table.variants)
         problems.append(Problem("", f"the baseline '{baseline}' was not judged", f"known: {known}"))

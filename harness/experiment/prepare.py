@@ -30,6 +30,7 @@ from harness.core.score import Metric
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
 from harness.errors import InputError, Problem
+from harness.experiment.judged_run import Panels, recorded_panels
 from harness.experiment.live_setup import LiveSetup, set_up
 from harness.files import read_pinned
 from harness.ports import Scorer
@@ -69,7 +70,7 @@ class Prepared:
 
     `n_examples` is the frozen set's size, of which `evalset` holds the part to run. `records` are
     those of recorded variants, `recordings` the sha256 of the files that they were read from.
-    `setup` is what the live variants are run with.
+    `setup` is what the live variants are run with, `panels` are verdicts that were given elsewhere.
     """
 
     experiment: Experiment
@@ -80,6 +81,7 @@ class Prepared:
     variants: tuple[VariantFacts, ...]
     recordings: Mapping[str, str]
     setup: LiveSetup
+    panels: tuple[Panels, ...] = ()
     corpus_warnings: tuple[str, ...] = ()
 
     @property
@@ -121,10 +123,11 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     live_problems: list[Problem] = []
     setup = set_up(draft, found, options.variants, live_problems)
     problems = in_order([*problems, *live_problems])
+    panels = () if experiment is None else _panels(draft, experiment, found, options, problems)
     if problems or experiment is None or found.evalset is None:
         raise InputError(dict.fromkeys(problems))
     evalset = found.evalset
-    kept = evalset if options.limit is None else _first(evalset, options.limit)
+    kept = _kept(evalset, options)
     return Prepared(
         experiment=experiment,
         evalset=kept,
@@ -139,6 +142,7 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
         ),
         recordings=recordings,
         setup=setup,
+        panels=panels,
         corpus_warnings=found.warnings,
     )
 
@@ -287,8 +291,34 @@ def _chosen(
     return tuple(variant for variant in experiment.variants if variant.id in names)
 
 
-def _first(evalset: EvalSet, limit: int) -> EvalSet:
-    return replace(evalset, examples=evalset.examples[:limit])
+def _kept(evalset: EvalSet, options: Options) -> EvalSet:
+    """The part of the set that is run."""
+    if options.limit is None:
+        return evalset
+    return replace(evalset, examples=evalset.examples[: options.limit])
+
+
+def _panels(
+    draft: Draft,
+    experiment: Experiment,
+    found: Examined,
+    options: Options,
+    problems: list[Problem],
+) -> tuple[Panels, ...]:
+    """The verdicts that were given elsewhere, of what is run."""
+    if found.evalset is None or found.problems:
+        return ()
+    return recorded_panels(
+        draft.pairwise,
+        found.evalset.examples,
+        [entry.id for entry in draft.entries if entry.id is not None],
+        experiment.baseline,
+        (
+            [variant.id for variant in experiment.variants],
+            _kept(found.evalset, options).examples,
+        ),
+        problems,
+    )
 
 
 def _of(evalset: EvalSet, records: Iterable[Record], experiment: Experiment) -> tuple[Record, ...]:

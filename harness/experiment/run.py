@@ -18,6 +18,7 @@ from harness.experiment.clock import SystemClock
 from harness.experiment.ended import EndedTrials
 from harness.experiment.frames import Run
 from harness.experiment.judge import JudgeRun, Judging, judge_all
+from harness.experiment.judged_run import compared, live_panels, tables_of
 from harness.experiment.live import Answered, LiveRun, answer_all
 from harness.experiment.manifest import manifest_of
 from harness.experiment.prepare import Options, Prepared, prepare
@@ -149,10 +150,17 @@ def _finished(
     if judged.facts:
         manifest["judging"] = list(judged.facts)
     warnings = (*ready.warnings, *answered.warnings, *judged.warnings)
-    subject = subject_of(manifest, evalset.examples, trials.table(), scores, warnings)
+    panels = (
+        *ready.panels,
+        *live_panels(experiment.pairwise, judged.builders, evalset.examples, experiment.baseline),
+    )
+    found = compared(panels, experiment.analysis, judged.facts)
+    subject = subject_of(manifest, evalset.examples, trials.table(), scores, warnings, found)
     comparison = compare(subject)
     manifest["finished"] = clock.now_iso()
-    data = RunData(manifest, evalset.examples, records, scores, comparison)
+    data = RunData(
+        manifest, evalset.examples, records, scores, comparison, judgments=tables_of(panels)
+    )
     write_run(folder, data, renderings(data))
     return Run(folder, replace(data, records=TrialFile(folder / TRIALS)))
 

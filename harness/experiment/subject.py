@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from harness.comparison.subject import Subject, confounded_pairs
 from harness.core.example import Example
 from harness.core.experiment import Analysis, PrimaryFigure, VariantFacts, factor_table
+from harness.core.judged import JudgedComparison
 from harness.core.score import ScoreTable, TrialTable
 from harness.core.values import JsonValue
+
+_NOT_JUDGED = JudgedComparison()
 
 
 def subject_of(
@@ -17,6 +20,7 @@ def subject_of(
     trials: TrialTable,
     scores: ScoreTable,
     warnings: tuple[str, ...] = (),
+    judged: JudgedComparison = _NOT_JUDGED,
 ) -> Subject:
     """The subject whose run, set, variants, baseline and analysis are those of `manifest`.
 
@@ -38,6 +42,7 @@ def subject_of(
         factors=factor_table(variants),
         warnings=warnings,
         confounded=confounded_pairs(manifest.get("confounded", ())),
+        judged=judged,
     )
 
 

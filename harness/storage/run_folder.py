@@ -23,6 +23,7 @@ from harness.files import sha256, sync, write_atomically
 from harness.storage import scores, tables
 from harness.storage.files import write_json
 from harness.storage.journal import JOURNAL
+from harness.storage.judgments import JUDGMENTS, read_judgments, write_judgments
 from harness.storage.text import json_text
 
 FORMAT = "harness.run/1"
@@ -32,6 +33,7 @@ VERDICT = "verdict.json"
 SCORES = "scores.parquet"
 EXAMPLES = "examples.parquet"
 DATA_FILES = (tables.TRIALS, SCORES, EXAMPLES, COMPARISON)
+"""What every run has. One with judges has their verdicts too."""
 LATEST = "latest"
 
 _SEAL = "manifest_sha256"
@@ -78,6 +80,9 @@ def write_run(
     tables.write_trials(folder / tables.TRIALS, run.run_id, run.records)
     scores.write_scores(folder / SCORES, run.scores)
     tables.write_examples(folder / EXAMPLES, run.examples)
+    (folder / JUDGMENTS).unlink(missing_ok=True)
+    if run.judgments:
+        write_judgments(folder / JUDGMENTS, run.judgments)
     write_json(folder / COMPARISON, run.comparison.model_dump(mode="json"))
     for name, text in renderings.items():
         write_atomically(folder / name, text)
@@ -89,12 +94,13 @@ def write_run(
 
 def finish(folder: Path, manifest: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Seal `folder`: hash its data files and write the manifest, atomically and last."""
-    for name in DATA_FILES:
+    names = [*DATA_FILES, *([JUDGMENTS] if (folder / JUDGMENTS).exists() else [])]
+    for name in names:
         sync(folder / name)
     finished = {
         "format": FORMAT,
         **manifest,
-        "files": {name: sha256(folder / name) for name in DATA_FILES},
+        "files": {name: sha256(folder / name) for name in names},
     }
     sealed = {**finished, _SEAL: _seal(json.loads(json_text(finished)))}
     write_json(folder / MANIFEST, sealed)
@@ -144,13 +150,18 @@ def load_run(folder: Path) -> RunData:
     """
     manifest = load_manifest(folder)
     verdict = folder / VERDICT
+    table = _read(folder / SCORES, scores.read_scores)
+    axes = table.variants, table.example_ids
     return RunData(
         manifest=manifest,
         examples=_read(folder / EXAMPLES, tables.read_examples),
         records=_read(folder / tables.TRIALS, tables.read_trials),
-        scores=_read(folder / SCORES, scores.read_scores),
+        scores=table,
         comparison=_read(folder / COMPARISON, _comparison),
         verdict=_read(verdict, _verdict) if verdict.exists() else None,
+        judgments=_read(folder / JUDGMENTS, lambda path: read_judgments(path, *axes))
+        if JUDGMENTS in manifest["files"]
+        else {},
     )
 
 
@@ -173,7 +184,7 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     expected = manifest.get("files")
     expected = expected if isinstance(expected, dict) else {}
     problems = []
-    for name in DATA_FILES:
+    for name in (*DATA_FILES, *([JUDGMENTS] if JUDGMENTS in expected else [])):
         path = folder / name
         if not path.is_file():
             problems.append(Problem(str(path), "missing from a finished run"))
