@@ -158,7 +158,7 @@ def test_failed_trials_are_not_asked_about():
     table = table_of(found)
     assert table.p_second.tolist() == [0, 0, 1, 1, 0.5, 0.5]
     assert table.reasons[0] == "not asked: no answer of b"
-    assert table.example_ids == ("e0", "e1", "e2")
+    assert table.example.tolist() == [0, 0, 1, 1, 2, 2]
     assert found.left_out == {"better": {("a", "b"): 1}}
     assert "1 pairs of answers of a and b are not judged" in found.warnings[0]
 
