@@ -14,7 +14,8 @@ _PAIRS = "NAME=PATTERN"
 
 def judgments(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Verdicts or votes on pairs of answers.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Verdicts or votes on pairs of answers; or a run."),
     ],
     evalset: Annotated[
         Path | None,
@@ -74,7 +75,7 @@ def judgments(
     from harness.cli.output import say, say_json, say_raw
     from harness.config.verdicts import Reading
     from harness.core.experiment import Analysis, PrimaryFigure
-    from harness.experiment.judgments import analyse, write_queue
+    from harness.experiment.judgments import analyse, analyse_run, write_queue
     from harness.reporting.terminal_judged import render
 
     is_file = labels is not None and Path(labels).suffix in {".jsonl", ".csv", ".parquet"}
@@ -91,7 +92,10 @@ def judgments(
         constants=length_constants,
     )
     analysis = Analysis((PrimaryFigure("win_rate"),), seed=seed)
-    found = analyse(files, reading, analysis, evalset, baseline)
+    run = _run_among(files)
+    found = (
+        analyse(files, reading, analysis, evalset, baseline) if run is None else analyse_run(run)
+    )
     if as_json:
         say_json(found.comparison.model_dump(mode="json"))
     else:
@@ -100,6 +104,22 @@ def judgments(
         n = write_queue(found, queue)
         if not as_json:
             say(f"queue: {queue} ({n} examples)")
+
+
+def _run_among(files: list[Path]) -> Path | None:
+    """The run that is named instead of files.
+
+    Raises:
+        InputError: if runs and files are mixed, or there is no such run.
+    """
+    from harness.storage.find import find_run
+
+    if all(file.suffix and not file.is_dir() for file in files):
+        return None
+    if len(files) > 1:
+        hint = "give verdict files, or one run"
+        raise InputError(Problem("FILE", "a run is analysed by itself", hint))
+    return find_run(str(files[0]))
 
 
 def _named(given: list[str] | None, flag: str) -> dict[str, str]:

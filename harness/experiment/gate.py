@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,17 +11,21 @@ from pydantic import ValidationError
 from harness.comparison.compare import compare
 from harness.config.gate import PolicyDocument, check_policy, check_sides, read_policy
 from harness.core.comparison import Comparison
+from harness.core.label import Label
 from harness.core.policy import GatePolicy
 from harness.core.run import RunData
 from harness.core.score import MetricScores
 from harness.core.values import fingerprint
 from harness.errors import InputError, Problem
 from harness.experiment.frames import Run
+from harness.experiment.judged_again import panels_of
+from harness.experiment.judged_run import Panels, compared
 from harness.experiment.merge import ensure_comparable, merged_scores, origin_of, renamed
 from harness.experiment.renderings import render_again
 from harness.experiment.subject import subject_of
 from harness.gate.decide import decide
 from harness.scoring.trials import trial_table
+from harness.storage.labels import LABELS, read_labels
 from harness.storage.run_folder import load_run, write_verdict
 
 
@@ -48,7 +52,8 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
     """
     run = load_run(folder)
     reference = run if baseline_folder is None else load_run(baseline_folder)
-    policy = _policy(policy_path, run, reference)
+    labels = read_labels(folder / LABELS)
+    policy = _policy(policy_path, run, reference, labels)
     _refuse_partial(run, reference)
     if reference is not run:
         ensure_comparable([run, reference])
@@ -57,7 +62,7 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
     _refuse_itself(candidate, baseline)
     verdict = decide(
         policy,
-        _comparer(candidate, baseline, policy),
+        _comparer(candidate, baseline, policy, labels),
         policy_sha256=fingerprint(policy.model_dump(mode="json")),
         baseline_run_id=reference.run_id,
     )
@@ -67,13 +72,17 @@ def gate_run(folder: Path, baseline_folder: Path | None, policy_path: Path | Non
     return Run(folder, judged)
 
 
-def _policy(path: Path | None, run: RunData, reference: RunData) -> GatePolicy:
+def _policy(
+    path: Path | None, run: RunData, reference: RunData, labels: Sequence[Label]
+) -> GatePolicy:
+    judges = [panel.id for one in panels_of(run, labels) for panel in one.judged.panels]
     metrics = {metric.id: metric for metric in run.comparison.metrics}
     slices = [summary.id for summary in run.comparison.slices]
     systems = {"candidates": run.scores.variants, "baselines": reference.scores.variants}
 
     def check(document: PolicyDocument) -> list[Problem]:
-        return [*check_sides(document, **systems), *check_policy(document, metrics, slices)]
+        wrong = check_policy(document, metrics, slices, judges)
+        return [*check_sides(document, **systems), *wrong]
 
     if path is not None:
         return read_policy(path, check).policy
@@ -148,9 +157,12 @@ def _refuse_itself(candidate: _Side, baseline: _Side) -> None:
 
 
 def _comparer(
-    candidate: _Side, baseline: _Side, policy: GatePolicy
+    candidate: _Side, baseline: _Side, policy: GatePolicy, labels: Sequence[Label]
 ) -> Callable[[float], Comparison]:
-    """The two systems' comparison as a function of its confidence; rules read no p-values."""
+    """The two systems' comparison as a function of its confidence; rules read no p-values.
+
+    Verdicts of judges are those of the candidate's run, of this pair, with reviewers' `labels`.
+    """
     run = candidate.run
     one = _only(run, candidate.variant)
     other = _only(baseline.run, baseline.variant)
@@ -166,9 +178,20 @@ def _comparer(
     trials = trial_table(scores.variants, scores.example_ids, scores.n_repeats, records)
     subject = subject_of(manifest, run.examples, trials, scores)
     analysis = replace(subject.analysis, coverage=policy.coverage, resamples=0)
-    return lambda confidence: compare(
-        replace(subject, analysis=replace(analysis, confidence=confidence))
-    )
+    panels = _judged_alike(candidate, baseline, labels)
+
+    def at(confidence: float) -> Comparison:
+        own = replace(analysis, confidence=confidence)
+        return compare(replace(subject, analysis=own, judged=compared(panels, own)))
+
+    return at
+
+
+def _judged_alike(candidate: _Side, baseline: _Side, labels: Sequence[Label]) -> tuple[Panels, ...]:
+    """What was judged of both sides: only answers of one run are shown side by side."""
+    if baseline.run is not candidate.run:
+        return ()
+    return panels_of(candidate.run, labels, baseline.variant)
 
 
 def _only(run: RunData, variant: str) -> RunData:

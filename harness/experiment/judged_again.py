@@ -15,18 +15,24 @@ REVIEW = "review"
 """The panel of those who used `harness review`, and the entry of a run that has no other."""
 
 
-def panels_of(run: RunData, labels: Sequence[Label] = ()) -> tuple[Panels, ...]:
+def panels_of(
+    run: RunData, labels: Sequence[Label] = (), baseline: str | None = None
+) -> tuple[Panels, ...]:
     """The judged comparisons of a run, with reviewers' labels as a panel of people in each.
 
-    A run without judges has one of its reviewers alone.
+    A run without judges has one of its reviewers alone. `baseline` is the variant that the others
+    are held against, by default the run's own.
     """
+    run_baseline = run.comparison.baseline if baseline is None else baseline
     facts: Mapping[str, Any] = {one["id"]: one for one in run.manifest.get("pairwise", ())}
     found = [
-        _panels(run, name, table, facts[name], labels) for name, table in run.judgments.items()
+        _panels(run, name, table, facts[name], labels, run_baseline)
+        for name, table in run.judgments.items()
     ]
     if labels and not found:
         empty = TableBuilder.of(run.scores.variants, run.scores.example_ids).table()
-        found = [_panels(run, REVIEW, empty, {"panels": (), "labels": None}, labels)]
+        facts = {"panels": (), "labels": None}
+        found = [_panels(run, REVIEW, empty, facts, labels, run_baseline)]
     return tuple(found)
 
 
@@ -36,6 +42,7 @@ def _panels(
     table: JudgmentTable,
     facts: Mapping[str, Any],
     labels: Sequence[Label],
+    baseline: str,
 ) -> Panels:
     panels = [Panel(**{**panel, "judges": tuple(panel["judges"])}) for panel in facts["panels"]]
     if labels:
@@ -51,7 +58,7 @@ def _panels(
             panels=tuple(panels),
             slices=slices_of(run.examples, table),
             clusters=clusters_of(run.examples),
-            baseline=run.comparison.baseline,
+            baseline=baseline,
             labels=None if path is None else labels_at(table, path, run.examples, []),
         ),
     )

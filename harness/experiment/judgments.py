@@ -19,8 +19,13 @@ from harness.core.experiment import Analysis
 from harness.core.judged import JudgedComparison
 from harness.core.judging import Judged
 from harness.errors import InputError, Problem
+from harness.experiment.judged_again import panels_of
+from harness.experiment.judged_run import compared
 from harness.experiment.judged_setup import read_judged
+from harness.experiment.subject import analysis_of
 from harness.files import write_atomically
+from harness.storage.labels import LABELS, read_labels
+from harness.storage.run_folder import load_run
 from harness.storage.text import json_text
 
 
@@ -47,6 +52,22 @@ def analyse(
     examples = _examples(evalset) if evalset is not None else ()
     judged = read_judged(files, reading, examples, baseline=baseline)
     return Analysed(judged, judged_comparison(judged, analysis))
+
+
+def analyse_run(folder: Path) -> Analysed:
+    """A finished run's verdicts, with what reviewers have said since.
+
+    Raises:
+        InputError: if it is no finished run, or nothing was judged in it.
+    """
+    run = load_run(folder)
+    panels = panels_of(run, read_labels(folder / LABELS))
+    if not panels:
+        hint = "add judges to its config (pairwise:), or let people look: harness review RUN"
+        raise InputError(Problem(str(folder), "nothing was judged in this run", hint))
+    analysis = analysis_of(run.manifest)
+    facts = run.manifest.get("judging", ())
+    return Analysed(panels[0].judged, compared(panels, analysis, facts))
 
 
 def write_queue(found: Analysed, path: Path) -> int:

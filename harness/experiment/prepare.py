@@ -254,7 +254,10 @@ def _unknown_names(
         metrics |= dict.fromkeys(spec.id for spec in draft.scorers if spec.id not in told)
     problems = check_primary(draft.source, metrics, slices)
     if draft.policy is not None:
-        problems += check_policy(draft.policy, metrics, slices)
+        judges = None  # what a file's judges are called, only reading it tells
+        if not any(spec.verdicts for spec in draft.pairwise):
+            judges = [spec.id for spec in draft.pairwise]
+        problems += check_policy(draft.policy, metrics, slices, judges)
     return problems
 
 
