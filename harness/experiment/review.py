@@ -158,6 +158,9 @@ def _asked_for(path: Path, known: Collection[str]) -> list[str]:
     Raises:
         InputError: if it cannot be read, or names an example twice or one that is not in the run.
     """
+    if not path.is_file():
+        hint = 'give a file that lists an example a line: {"id": ...}'
+        raise InputError(Problem(str(path), "there is no such file", hint))
     findings = Findings(path)
     ids = frozenset(known)
     asked: dict[str, int] = {}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -76,7 +76,7 @@ class LabelFile:
         """Add a label; it is on the disk on return.
 
         Raises:
-            OSError: if it cannot be written; the file is then what it was.
+            OSError: if it cannot be written; the labels are then those that they were.
         """
         with FileIO(self.path, "a+") as file, _locked(file):
             end = file.seek(0, os.SEEK_END)
@@ -90,7 +90,8 @@ class LabelFile:
                     written += file.write(data[written:])
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(end)
+                with suppress(OSError):
+                    file.truncate(end)
                 raise
         if not end:
             sync(self.path.parent)

@@ -114,7 +114,9 @@ def test_writers_at_once_lose_nothing(labels: LabelFile) -> None:
     )
 
     def write(name: str) -> int:
-        return subprocess.run([sys.executable, "-c", script, labels.path, name]).returncode
+        return subprocess.run(
+            [sys.executable, "-c", script, labels.path, name], check=False
+        ).returncode
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(write, ("Ada", "Ben"))) == [0, 0]
@@ -126,7 +128,7 @@ def test_writers_at_once_lose_nothing(labels: LabelFile) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "labels.jsonl").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left|Invalid argument"):
+    with pytest.raises(OSError, match="No space left"):
         LabelFile(tmp_path / "labels.jsonl").append(LABEL)
 
 
