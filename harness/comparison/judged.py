@@ -36,7 +36,7 @@ _BIASED = 0.6
 
 
 def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
-    """All that the verdicts come to."""
+    """All that the verdicts come to; without resamples (a gate's) no rankings, no agreement."""
     units = merged(judged.table)
     by_panel = {
         panel.id: panel_units(units, judged.table.judges, panel.judges) for panel in judged.panels
@@ -49,7 +49,7 @@ def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
         for pair in by_panel[panel.id].pairs()
     ]
     rankings: list[RankEstimate] = []
-    for panel_id, own in by_panel.items():
+    for panel_id, own in by_panel.items() if analysis.resamples else ():
         try:
             rankings += rank_estimates(judged, panel_id, own, analysis)
         except ValueError as error:
@@ -74,7 +74,7 @@ def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
         pairwise=tuple(estimates),
         rankings=tuple(rankings),
         judges=tuple(told),
-        agreements=tuple(agreements(judged, by_panel, analysis)),
+        agreements=tuple(agreements(judged, by_panel, analysis)) if analysis.resamples else (),
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
