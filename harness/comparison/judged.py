@@ -75,8 +75,19 @@ def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
         rankings=tuple(rankings),
         judges=tuple(told),
         agreements=tuple(agreements(judged, by_panel, analysis)) if analysis.resamples else (),
+        judge_usd=_shared_costs(judged),
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _shared_costs(judged: Judged) -> dict[str, float]:
+    """What was paid for the verdicts on each variant, half a verdict's cost for either side."""
+    table, n = judged.table, len(judged.table.variants)
+    known = np.isfinite(table.cost_usd)
+    halves = table.cost_usd[known] / 2
+    totals = np.bincount(table.first[known], weights=halves, minlength=n)
+    totals += np.bincount(table.second[known], weights=halves, minlength=n)
+    return {name: float(usd) for name, usd in zip(table.variants, totals, strict=True) if usd}
 
 
 class _Labels:

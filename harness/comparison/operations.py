@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harness.comparison.columns import Column
 from harness.comparison.subject import Subject, local_clusters
 from harness.core.comparison import CostEstimate, LatencyEstimate
+from harness.core.example import ALL
 from harness.core.experiment import Analysis
 from harness.core.record import AnswerPath
 from harness.core.score import Aggregate, FloatArray, IntArray, TrialState
@@ -70,6 +71,7 @@ def cost_estimates(subject: Subject, right: Column | None) -> list[CostEstimate]
                     ci_high_usd=high,
                     total_usd=total,
                     per_correct_usd=_per_correct(right, variant, rows, total, trials.status),
+                    judge_usd=subject.judged.judge_usd.get(facts.id, 0.0) if name == ALL else 0.0,
                 )
             )
     return result

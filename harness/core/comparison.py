@@ -152,6 +152,7 @@ class CostEstimate(Value):
     """US dollars per trial and per correct answer; null is unknown, never 0.
 
     `per_correct_usd` divides by answers right by the first primary metric, if that is binary.
+    `judge_usd`, on `all`, is what judging them cost beside: it is in none of the other figures.
     """
 
     variant: str

@@ -148,10 +148,14 @@ class AgreementEstimate(Value):
 
 
 class JudgedComparison(Value):
-    """All that judges' verdicts come to."""
+    """All that judges' verdicts come to.
+
+    `judge_usd` is what judging a variant's answers cost: a verdict's cost is shared by its two.
+    """
 
     pairwise: tuple[PairwiseEstimate, ...] = ()
     rankings: tuple[RankEstimate, ...] = ()
     judges: tuple[JudgeEstimate, ...] = ()
     agreements: tuple[AgreementEstimate, ...] = ()
+    judge_usd: dict[str, Finite] = {}
     warnings: tuple[str, ...] = ()

@@ -127,6 +127,10 @@ def compared(
             for one in part.judges
         ),
         agreements=tuple(one for part in parts for one in part.agreements),
+        judge_usd={
+            name: sum(part.judge_usd.get(name, 0.0) for part in parts)
+            for name in dict.fromkeys(name for part in parts for name in part.judge_usd)
+        },
         warnings=tuple(text for part in parts for text in part.warnings),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.run import RunData
+from harness.reporting.judged_view import JudgedView, judged_view
 from harness.reporting.live_view import stage_table
 from harness.reporting.parts import FactorRow, Operation, PairRow, VariantRow, View
 from harness.reporting.sentences import CONFOUNDED, Headline
@@ -22,6 +23,7 @@ _MAX_REMARKS = 4
 _MAX_FACTORS = 6
 _MAX_TOOLS = 6
 _MAX_ROUTES = 6
+_MAX_JUDGED = 10
 _MAX_LINES = 59
 
 
@@ -34,6 +36,9 @@ def render(run: RunData) -> str:
     lines += _said(view.headline)
     rest = [*_regressions(view), *_rules(view), *_variants(view)]
     last = _remarks(view)
+    judged = judged_view(run.comparison)
+    if judged is not None and len(rest) + _MAX_JUDGED + len(last) < _MAX_LINES - len(lines):
+        rest += _judged(judged)
     room = _MAX_LINES - len(lines) - len(rest) - len(last) - 1
     factors, live = _live(view, room)
     lines += [*factors, *rest, *live, *last]
@@ -143,6 +148,30 @@ def _variant(row: VariantRow) -> str:
         cost,
         f"{row.failures} system, {row.infrastructure_failures} infrastructure",
     )
+
+
+def _judged(judged: JudgedView) -> list[str]:
+    """Win rates against the baseline, those of people and of models apart."""
+    rows = [*judged.by_people, *judged.by_models]
+    if not rows:
+        return []
+    shown = rows[: _MAX_JUDGED - 4]
+    lines = [
+        "#### Judged: how often the candidate is preferred",
+        _row("candidate", "judge", "win rate", "wins / ties / losses", "finding"),
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        _row(
+            _text(row.candidate),
+            _text(row.judge),
+            f"{row.rate.text} ({row.rate.interval})" if row.rate.interval else row.rate.text,
+            f"{row.wins} / {row.ties} / {row.losses}",
+            f"{row.mark.symbol} {row.mark.word}",
+        )
+        for row in shown
+    ]
+    return [*lines, ""]
 
 
 def _live(view: View, room: int) -> tuple[list[str], list[str]]:

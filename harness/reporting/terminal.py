@@ -9,6 +9,7 @@ from harness.reporting import terminal_live as live
 from harness.reporting.columns import more, table, told_apart, wrapped
 from harness.reporting.parts import PairRow, VariantRow, View
 from harness.reporting.sentences import CONFOUNDED, Headline
+from harness.reporting.terminal_judged import summary
 from harness.reporting.view import build_view
 
 _MAX_PAIRS = 20
@@ -31,6 +32,7 @@ def render(run: RunData) -> str:
         _gate(view) if view.gate else [],
         _variants(view),
         _pairs(view),
+        *summary(run.comparison),
         _losses(view),
         _remarks(view),
     )

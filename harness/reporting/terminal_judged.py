@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.comparison import Comparison
 from harness.core.example import ALL
 from harness.core.judged import (
     AgreementEstimate,
@@ -34,6 +35,17 @@ def render(judged: JudgedComparison) -> str:
         _losses(judged.pairwise),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def summary(comparison: Comparison) -> list[list[str]]:
+    """Of a run: the judges where they were held against labels, and win rates over the baseline."""
+    whole = [
+        one
+        for one in comparison.pairwise
+        if one.slice == ALL and one.baseline == comparison.baseline
+    ]
+    judges = [one for one in comparison.judges if one.slice == ALL and one.n_labelled]
+    return [block for block in (_judges(judges), _win_rates(whole)) if block]
 
 
 def _warnings(warnings: Sequence[str]) -> list[str]:
