@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -12,64 +12,82 @@ from harness.errors import InputError, Problem
 _PAIRS = "NAME=PATTERN"
 
 
+_Files: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="Verdicts or votes on pairs of answers; or a run."),
+]
+_Evalset: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--evalset", help="The examples: a frozen set's folder, or a file of them."),
+]
+_Baseline: TypeAlias = Annotated[
+    str | None, typer.Option("--baseline", help="The variant to hold the others against.")
+]
+_Panel: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--panel", metavar=_PAIRS, help="Judges whose verdicts count as one."),
+]
+_Humans: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--humans", metavar="PATTERN", help="Judges who are people: 'expert_*'."),
+]
+_Labels: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--labels", help="What is right: a field such as target.better, or a file."),
+]
+_MinAgreement: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--min-agreement", min=0, max=1, help="Of a judge that can be trusted."),
+]
+_Where: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="FIELD=VALUE", help="Only such verdicts: 'turn=1'."),
+]
+_Field: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="OURS=THEIRS", help="What the file calls a field."),
+]
+_LengthControl: TypeAlias = Annotated[
+    bool, typer.Option("--length-control", help="Also tell win rates at equal lengths.")
+]
+_Difficulty: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--difficulty", metavar="FIELD", help="A number of every example."),
+]
+_LengthRows: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--length-rows", help="The baseline asked to be short and long."),
+]
+_LengthConstants: TypeAlias = Annotated[
+    Path | None, typer.Option("--length-constants", help="The sums over these rows (JSON).")
+]
+_Seed: TypeAlias = Annotated[int, typer.Option("--seed", min=0, help="Of the resampling.")]
+_Queue: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--queue", help="Write the examples most worth a look (.jsonl or .csv)."),
+]
+_AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print everything as one JSON object.")
+]
+
+
 def judgments(
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Verdicts or votes on pairs of answers; or a run."),
-    ],
-    evalset: Annotated[
-        Path | None,
-        typer.Option("--evalset", help="The examples: a frozen set's folder, or a file of them."),
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="The variant to hold the others against.")
-    ] = None,
-    panel: Annotated[
-        list[str] | None,
-        typer.Option("--panel", metavar=_PAIRS, help="Judges whose verdicts count as one."),
-    ] = None,
-    humans: Annotated[
-        list[str] | None,
-        typer.Option("--humans", metavar="PATTERN", help="Judges who are people: 'expert_*'."),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", help="What is right: a field such as target.better, or a file."),
-    ] = None,
-    min_agreement: Annotated[
-        float | None,
-        typer.Option("--min-agreement", min=0, max=1, help="Of a judge that can be trusted."),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="FIELD=VALUE", help="Only such verdicts: 'turn=1'."),
-    ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", metavar="OURS=THEIRS", help="What the file calls a field."),
-    ] = None,
-    length_control: Annotated[
-        bool, typer.Option("--length-control", help="Also tell win rates at equal lengths.")
-    ] = False,
-    difficulty: Annotated[
-        str | None,
-        typer.Option("--difficulty", metavar="FIELD", help="A number of every example."),
-    ] = None,
-    length_rows: Annotated[
-        Path | None,
-        typer.Option("--length-rows", help="The baseline asked to be short and long."),
-    ] = None,
-    length_constants: Annotated[
-        Path | None, typer.Option("--length-constants", help="The sums over these rows (JSON).")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling.")] = 0,
-    queue: Annotated[
-        Path | None,
-        typer.Option("--queue", help="Write the examples most worth a look (.jsonl or .csv)."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything as one JSON object.")
-    ] = False,
+    files: _Files,
+    evalset: _Evalset = None,
+    baseline: _Baseline = None,
+    panel: _Panel = None,
+    humans: _Humans = None,
+    labels: _Labels = None,
+    min_agreement: _MinAgreement = None,
+    where: _Where = None,
+    field: _Field = None,
+    length_control: _LengthControl = False,
+    difficulty: _Difficulty = None,
+    length_rows: _LengthRows = None,
+    length_constants: _LengthConstants = None,
+    seed: _Seed = 0,
+    queue: _Queue = None,
+    as_json: _AsJson = False,
 ) -> None:
     """Analyse verdicts given elsewhere: win rates, rankings, and how good the judges are."""
     from harness.cli.output import say, say_json, say_raw

@@ -101,15 +101,7 @@ def bradley_terry(  # noqa: PLR0913
     _check_connected(first, second, playing)
     code = np.cumsum(playing) - 1
     n = int(playing.sum())
-    cells = np.concatenate([code[second] * n + code[first], code[first] * n + code[second]])
-    votes = _Votes(
-        np.concatenate([units, units]),
-        cells,
-        np.concatenate([count * share, count * (1 - share)]),
-        n,
-    )
-    observed: FloatArray = np.zeros((1, n, n))
-    np.add.at(observed.reshape(-1), cells, votes.parts)
+    votes, observed = _counted(units, (code[first], code[second]), (share, count), n)
     wins = _with_prior(observed)
     ability = _fitted(wins, np.zeros((1, n)))
     covariance = _covariance(wins[0], ability[0])
@@ -127,6 +119,22 @@ class _Votes:
     cells: np.ndarray
     parts: FloatArray
     n: int
+
+
+def _counted(
+    units: np.ndarray,
+    pair: tuple[np.ndarray, np.ndarray],
+    vote: tuple[np.ndarray, np.ndarray],
+    n: int,
+) -> tuple[_Votes, FloatArray]:
+    """Votes by cell of a table of n x n players, and that table: (1, n, n)."""
+    (first, second), (share, count) = pair, vote
+    cells = np.concatenate([second * n + first, first * n + second])
+    parts = np.concatenate([count * share, count * (1 - share)])
+    votes = _Votes(np.concatenate([units, units]), cells, parts, n)
+    observed: FloatArray = np.zeros((1, n, n))
+    np.add.at(observed.reshape(-1), cells, votes.parts)
+    return votes, observed
 
 
 def _check(

@@ -162,7 +162,7 @@ def length_controlled(  # noqa: PLR0913 - data, then options by name
     """
     n = len(preference)
     others = {"length differences": length_difference, "difficulties": difficulty}
-    _checked(preference, {**others, "clusters": clusters})
+    _checked(preference, others | {"clusters": clusters})
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is between 0 and 1, not {confidence}")
     d = np.zeros(n) if difficulty is None else difficulty
@@ -179,17 +179,15 @@ def length_controlled(  # noqa: PLR0913 - data, then options by name
     if abs(fit[0, 0]) > _STEEPEST:
         data = replace(data, ridge=_FIRM_RIDGE)
         fit = _fit(data, x, once, np.zeros(3), _SETTLED)
-    fitted = _at_equal_lengths(data, fit)[0]
-    win_rate = float(fitted.mean())
-    low, high = None, None
+    win_rate = float((fitted := _at_equal_lengths(data, fit)[0]).mean())
+    low = high = None
     if resamples > 0 and data.n_groups > 1:
         rates = _refitted(data, fit[0], resamples, seed)
-        # Draws from n groups vary as n - 1 would.
-        variance = float(rates.var()) * data.n_groups / (data.n_groups - 1)
+        variance = float(rates.var()) * data.n_groups / (data.n_groups - 1)  # n vary as n - 1
         low, high = _interval(data, win_rate, variance, confidence)
-    a, b, c = (float(value) for value in fit[0])
-    error = float(fitted.std(ddof=1)) / math.sqrt(n)
-    return LengthControlled(win_rate, error, low, high, (a, b / scale, c))
+    a, b, c = map(float, fit[0])
+    spread = float(fitted.std(ddof=1)) / math.sqrt(n)
+    return LengthControlled(win_rate, spread, low, high, (a, b / scale, c))
 
 
 def _checked(preference: FloatArray, others: Mapping[str, FloatArray | IntArray | None]) -> None:

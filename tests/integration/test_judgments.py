@@ -1,11 +1,11 @@
-"""Verdicts given elsewhere: in an experiment, by themselves, at the gate, and back from reviewers."""
+"""Verdicts given elsewhere: in an experiment, alone, at the gate, and back from reviewers."""
 
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.core.label import Label
@@ -31,7 +31,7 @@ def lines(rows: list[Any]) -> str:
 @pytest.fixture
 def judged(project: Any) -> Any:
     """A project of 60 examples, two recorded variants, and a judge that mostly prefers `new`."""
-    r = random.Random(4)
+    rng = np.random.default_rng(4)
     for name in ("old", "new"):
         rows = [{"id": f"e{i:02}", "output": f"{name} {i}"} for i in range(N)]
         project.write(f"{name}.jsonl", lines(rows))
@@ -43,7 +43,7 @@ def judged(project: Any) -> Any:
     project.write("evalsets/pairs/evalset.yaml", "name: pairs\n")
     votes = []
     for i in range(N):
-        says = "model_b" if r.random() < 0.85 else "model_a"
+        says = "model_b" if rng.random() < 0.85 else "model_a"
         votes += both_orders(i, "gpt", says, says)
     project.write("votes.jsonl", lines(votes))
     project.write("configs/pairs.yaml", CONFIG)
