@@ -50,13 +50,18 @@ def print_stopped(error: StoppedRunError, config: Path) -> None:
         case _:
             note("harness: interrupted")
     note(f"harness: {error.n_kept} of {error.n_trials} trials have ended and are kept")
-    _how_to_go_on(config, error.folder)
+    if isinstance(error.__cause__, BudgetReachedError):
+        note("  hint: it goes on with a higher budget only")
+        _how_to_go_on(config, error.folder, " --budget-usd USD")
+    else:
+        _how_to_go_on(config, error.folder)
 
 
-def _how_to_go_on(config: Path, folder: Path | str) -> None:
+def _how_to_go_on(config: Path, folder: Path | str, more: str = "") -> None:
+    """The command that goes on; a run has kept the options that it was begun with."""
     from shlex import join
 
-    note("  go on with: " + join(["harness", "run", str(config), "--resume", str(folder)]))
+    note("  go on with: " + join(["harness", "run", str(config), "--resume", str(folder)]) + more)
 
 
 def print_losses(run: Run, config: Path) -> bool:

@@ -25,7 +25,7 @@ from harness.experiment.prepare import Options, Prepared, prepare
 from harness.experiment.readiness import secrets_of
 from harness.experiment.records import MergedRecords
 from harness.experiment.renderings import get_ready, renderings
-from harness.experiment.resume import check_unchanged, header_of, resumed_options
+from harness.experiment.resume import check_unchanged, header_of, resumed_facts, resumed_options
 from harness.experiment.subject import subject_of
 from harness.ports import Clock, Progress
 from harness.scoring.pointwise import score_records
@@ -79,7 +79,7 @@ def _resumed(config: Path, options: Options, clock: Clock, progress: Progress | 
         ready = prepare(config, options)
         check_unchanged(ready, journal)
         check_budget(ready, options.budget_usd)
-        journal.note("resumed", {"at": clock.now_iso()})
+        journal.note("resumed", resumed_facts(options, clock.now_iso()))
         return _live(ready, options, clock, journal, progress)
 
 

@@ -62,11 +62,19 @@ def test_the_run_ends_before_the_call_that_could_exceed_it(
     assert "the next call can cost up to $10.0000" in words
     assert "harness: 21 of 80 trials have ended and are kept" in words
     (folder,) = (project.folder / "reports" / "job").glob("2*")
-    again = project.harness(
-        "run", "configs/job.yaml", "--resume", str(folder), "--budget-usd", "50", check=3
-    )
-    assert len(server.requests) == 21  # what was spent before counts
-    assert "$42.0000 of the budget" in again.stderr
+    relative = folder.relative_to(project.folder)
+    assert "hint: it goes on with a higher budget only" in words
+    command = f"harness run configs/job.yaml --resume {relative}"
+    assert f"  go on with: {command} --budget-usd USD\n" in words
+    for given in ([], ["--budget-usd", "50"]):
+        again = project.harness(*command.split()[1:], *given, check=3)
+        assert len(server.requests) == 21  # what was spent before counts
+        assert "$42.0000 of the budget of $50.0000" in again.stderr
+    raised = project.harness(*command.split()[1:], "--budget-usd", "60", check=3)
+    assert len(server.requests) == 26  # $52 are spent
+    assert "$52.0000 of the budget of $60.0000" in raised.stderr
+    kept = project.harness(*command.split()[1:], check=3)
+    assert "$52.0000 of the budget of $60.0000" in kept.stderr  # the budget given last holds
     finished = project.run("configs/job.yaml", "--resume", str(folder), "--budget-usd", "200")
     assert len(server.requests) == N
     cost = json.loads(finished.text("manifest.json"))["execution"]["cost"]

@@ -266,6 +266,34 @@ def test_other_options_are_refused(project: LiveProject, half: Path) -> None:
     project.run("configs/job.yaml", "--resume", str(half), "--concurrency", "2")
 
 
+def test_the_options_that_may_change_hold_until_others_are_given(
+    project: LiveProject, service: Service
+) -> None:
+    whole(project, "--out", "before")  # its answers are kept
+    before = len(service.asked)
+    given = ("--no-cache", "--concurrency", "1")
+    _, _, folder = stopped(project, service, N, signal.SIGINT, *given)
+    project.run("configs/job.yaml", "--resume", str(folder))
+    execution = json.loads((project.folder / folder / "manifest.json").read_text())["execution"]
+    assert execution["concurrency"] == 1
+    assert execution["cost"]["n_cached"] == 0
+    assert len(service.asked) - before >= 2 * N
+
+
+def test_a_journal_that_keeps_fewer_options_is_gone_on_with(
+    project: LiveProject, service: Service, half: Path
+) -> None:
+    """As older versions wrote it."""
+    journal = project.folder / half / "journal.jsonl"
+    first, _, rest = journal.read_text().partition("\n")
+    header = json.loads(first)
+    for name in ("concurrency", "cache", "budget_usd"):
+        del header["options"][name]
+    journal.write_text(json.dumps(header) + "\n" + rest)
+    finished = project.run("configs/job.yaml", "--resume", str(half))
+    assert len(finished.trials(status="ok")) == 2 * N
+
+
 def test_a_torn_last_line_is_asked_again(
     project: LiveProject, service: Service, half: Path
 ) -> None:
