@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from harness.core.record import AnswerPath, Record, Status
 from harness.core.slots import Slots
 from harness.core.spending import Spending
 from harness.core.values import JsonValue
+from harness.experiment.uncosted import n_unpriced
 from harness.ports import Progress
 from harness.storage.journal import Journal, Place
 
@@ -38,7 +40,9 @@ class EndedTrials:
 
     `n_kept` counts them, `n_done` those that were not lost to the infrastructure: what was lost is
     yet to be run again. `latency_s` are those of live answers, by variant; `spending` is that of
-    every call that is paid by the token. `listener` is told of every trial that ends.
+    every call that is paid by the token; `n_unpriced` calls of theirs may have been billed nobody
+    knows what, and the dearest trial was `dearest_usd`. `listener` is told of every trial that
+    ends.
 
     Raises:
         InputError: if the journal is damaged, or of another run.
@@ -50,6 +54,7 @@ class EndedTrials:
         self.in_flight: set[Key] = set()
         self.latency_s = {variant: array("d") for variant in slots.variants}
         self.spending = Spending()
+        self.n_unpriced, self.dearest_usd = 0, 0.0
         self.n_kept = self.n_done = 0
         self.listener: Progress = Silence()
         self._start, self._size = array("q", [-1]) * len(slots), array("i", [0]) * len(slots)
@@ -77,11 +82,19 @@ class EndedTrials:
         self.in_flight.add(key)
         return perf_counter() - self._zero_s
 
-    def interrupted(self) -> None:
-        """Keep which trials were under way when the run was stopped."""
-        if self.in_flight and self.n_done:
-            under_way: list[JsonValue] = [list(key) for key in sorted(self.in_flight)]
-            self.journal.note("interrupted", {"in_flight": under_way})
+    def stopped(self, event: str, counted_usd: float | None = None) -> None:
+        """Keep which trials were under way when the run was stopped, if it can be resumed.
+
+        And of all that its budget counted (`counted_usd`) what those that have ended do not tell.
+        """
+        if not self.n_done:
+            return
+        facts: dict[str, JsonValue] = {"in_flight": [list(key) for key in sorted(self.in_flight)]}
+        if counted_usd is not None:
+            facts["uncosted_usd"] = max(0.0, counted_usd - self.spending.spent_usd)
+            facts["n_unpriced"] = self.n_unpriced
+        with suppress(OSError):  # of a full disk, for one, and that is told already
+            self.journal.note(event, facts)
 
     def keep(self, record: Record) -> None:
         """Keep a trial."""
@@ -103,6 +116,8 @@ class EndedTrials:
             self.n_done += not self._done[slot]
             self._done[slot] = True
         self.spending.add(record)
+        self.n_unpriced += n_unpriced(record)
+        self.dearest_usd = max(self.dearest_usd, record.cost_usd or 0.0)
         if record.path is AnswerPath.WARM and record.latency_s is not None:
             self.latency_s[record.variant].append(record.latency_s)
 

@@ -28,13 +28,18 @@ def header_of(ready: Prepared, options: Options, started: str) -> dict[str, Json
         "started": started,
         "command": list(options.command),
         "options": {name: _plain(getattr(options, name)) for name in (*_CHOSEN, *_CARRIED)},
+        "in_flight": ready.experiment.execution.concurrency,
         "pins": pins_of(ready),
     }
 
 
-def resumed_facts(options: Options, at: str) -> dict[str, JsonValue]:
+def resumed_facts(ready: Prepared, options: Options, at: str) -> dict[str, JsonValue]:
     """What the journal says of a run that is gone on with: when, and what may be new about it."""
-    return {"at": at, "options": {name: getattr(options, name) for name in _CARRIED}}
+    return {
+        "at": at,
+        "options": {name: getattr(options, name) for name in _CARRIED},
+        "in_flight": ready.experiment.execution.concurrency,
+    }
 
 
 def pins_of(ready: Prepared) -> dict[str, JsonValue]:
