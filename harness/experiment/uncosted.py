@@ -50,9 +50,10 @@ def uncosted(header: Mapping[str, Any], events: Iterable[Mapping[str, Any]], mos
 
 
 def n_unpriced(record: Record) -> int:
-    """How many calls of a trial may have been billed nobody knows what."""
+    """How many calls of models of a trial may have been billed nobody knows what."""
     return sum(
         step.cost_usd is None
+        and "model" in step.detail
         and not step.detail.get("cached")
         and _kind(step.detail.get("error")) not in NOT_BILLED
         for step in (record.trace.steps if record.trace else ())

@@ -38,10 +38,12 @@ def test_an_old_journal_does_not_tell_how_many_there_were() -> None:
 
 def test_calls_that_may_have_been_billed() -> None:
     def failed(kind: str) -> Step:
-        return Step(Stage.GENERATE, 0.0, 0.1, cost_usd=None, detail={"error": {"kind": kind}})
+        detail = {"model": "http/m", "error": {"kind": kind}}
+        return Step(Stage.GENERATE, 0.0, 0.1, cost_usd=None, detail=detail)
 
     untold = Step(Stage.GENERATE, 0.0, 0.1, cost_usd=None, detail={"model": "http/m"})
-    steps = (failed("connection"), failed("timeout"), untold, Step(Stage.VALIDATE, 0.2, 0.0))
+    found = Step(Stage.RETRIEVE, 0.0, 0.1, cost_usd=None)  # is not under the budget
+    steps = (found, failed("connection"), failed("timeout"), untold)
     outcome = Failure(True, "timeout", "gone")
     assert n_unpriced(Record("a", "e", 0, outcome, trace=Trace(steps=steps))) == 2
     assert n_unpriced(Record("a", "e", 0, outcome)) == 0
