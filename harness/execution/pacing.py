@@ -157,11 +157,16 @@ class ServicePacer:
         return began
 
     async def _due(self, service: _Service, n_tokens: int) -> None:
-        """Wait until the limits by the minute allow another attempt."""
-        for rate, n_units in ((service.requests, 1), (service.tokens, n_tokens)):
-            wait_s = rate.wait_s(n_units, self._timer.now_s()) if rate else 0.0
-            if wait_s > 0:
-                await self._timer.sleep(wait_s)
+        """Wait until the limits by the minute, all of them, allow another attempt."""
+        rates = [(service.requests, 1), (service.tokens, n_tokens)]
+        limits = [(rate, n_units) for rate, n_units in rates if rate is not None]
+        now_s = at_s = self._timer.now_s()
+        for rate, n_units in limits:
+            at_s = rate.due_s(n_units, at_s)
+        for rate, n_units in limits:
+            rate.take(n_units, at_s)
+        if at_s > now_s:
+            await self._timer.sleep(at_s - now_s)
 
     def _count(self, route: str, service: _Service, failed: ServiceError) -> None:
         """Note a call that was given up; raises ServiceDownError if there is no hope for others.
