@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.core.record import Failure, Record, Stage, Step, Trace
+from harness.core.record import AnswerPath, Failure, Record, Stage, Step, Trace
 from harness.experiment.uncosted import Uncosted, n_unpriced, uncosted
 
 RESUMED = {"event": "resumed", "in_flight": 3}
@@ -45,5 +45,5 @@ def test_calls_that_may_have_been_billed() -> None:
     found = Step(Stage.RETRIEVE, 0.0, 0.1, cost_usd=None)  # is not under the budget
     steps = (found, failed("connection"), failed("timeout"), untold)
     outcome = Failure(True, "timeout", "gone")
-    assert n_unpriced(Record("a", "e", 0, outcome, trace=Trace(steps=steps))) == 2
-    assert n_unpriced(Record("a", "e", 0, outcome)) == 0
+    assert n_unpriced(Record("a", "e", 0, outcome, AnswerPath.WARM, trace=Trace(steps=steps))) == 2
+    assert n_unpriced(Record("a", "e", 0, outcome, AnswerPath.WARM)) == 0
