@@ -12,7 +12,7 @@ from harness.core.example import EvalSet
 from harness.core.experiment import Execution
 from harness.core.prices import PriceBook
 from harness.core.record import AnswerPath, Record
-from harness.core.spending import total_cost
+from harness.core.spending import Spending, total_cost
 from harness.core.trial import Trial
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
@@ -28,7 +28,7 @@ from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
 from harness.experiment.records import KeptRecords
 from harness.experiment.uncosted import uncosted
-from harness.experiment.watching import drift_warnings, sentinel_of
+from harness.experiment.watching import drift_warnings, measured, samples_of, sentinel_of
 from harness.planning.schedule import schedule
 from harness.ports import Progress
 from harness.storage.answers import AnswerCache
@@ -91,7 +91,7 @@ def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = Non
     budget = _budget(run, ended)
     if ended.n_done == run.n_trials:
         ended.journal.note("ended", {})
-        return Answered(KeptRecords(ended, run.prices), counted_usd=budget.counted_usd)
+        return _answered_before(run, ended, budget)
     cache = AnswerCache(cache_root(), ended.journal.run_id) if run.cache else None
     ids = [variant.id for variant in run.variants]
     n_each, in_flight = run.n_trials // len(ids), run.execution.concurrency
@@ -110,14 +110,31 @@ def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = Non
             cache.close()
     ended.journal.note("ended", {})
     records = KeptRecords(ended, run.prices)
-    spending = total_cost(records) if run.prices.by_the_hour else ended.spending
-    spending += watched.sentinel.spending
-    facts: dict[str, JsonValue] = {**watched.facts, "cost": asdict(spending)}
+    cost = _cost(run, ended, records, watched.sentinel)
+    facts: dict[str, JsonValue] = {**watched.facts, "cost": cost}
     p50_s = {variant: median(found) for variant, found in ended.latency_s.items() if found}
     warnings = (*watched.slowed(), *drift_warnings(watched.sentinel, p50_s))
     if run.budget_usd is not None and budget.uncosted_usd:
         warnings = (*warnings, _counted(budget.uncosted_usd))
     return Answered(records, facts, warnings, ended.n_lost, budget.counted_usd)
+
+
+def _answered_before(run: LiveRun, ended: EndedTrials, budget: Budget) -> Answered:
+    """A run of which no trial is left: only the judges, or the report, are wanting."""
+    records, sentinel = KeptRecords(ended, run.prices), measured(ended.journal.events)
+    cost = _cost(run, ended, records, sentinel)
+    facts: dict[str, JsonValue] = {"sentinel": samples_of(sentinel), "cost": cost}
+    return Answered(records, facts, counted_usd=budget.counted_usd)
+
+
+def _cost(
+    run: LiveRun, ended: EndedTrials, records: KeptRecords, sentinel: Sentinel
+) -> dict[str, JsonValue]:
+    """What the trials and the fixed requests of the whole run cost."""
+    total = Spending()
+    total += total_cost(records) if run.prices.by_the_hour else ended.spending
+    total += sentinel.spending
+    return asdict(total)
 
 
 def _budget(run: LiveRun, ended: EndedTrials) -> Budget:
@@ -126,7 +143,7 @@ def _budget(run: LiveRun, ended: EndedTrials) -> Budget:
     before = uncosted(journal.header, journal.events, run.execution.concurrency)
     return Budget(
         inf if run.budget_usd is None else run.budget_usd,
-        ended.spending.spent_usd + before.usd,
+        ended.known_usd + before.usd,
         before_usd=before.usd,
         n_uncosted=before.n + max(0, ended.n_unpriced - before.n_unpriced),
         dearest_usd=ended.dearest_usd,
@@ -151,14 +168,10 @@ class _Watched:
     @property
     def facts(self) -> dict[str, JsonValue]:
         """For the manifest."""
-        samples: dict[str, JsonValue] = {
-            route: [list(sample) for sample in found]
-            for route, found in self.sentinel.samples.items()
-        }
         return {
             "event_loop": self.lag.facts,
             "most_at_once": {**self.pacer.lowered},
-            "sentinel": samples,
+            "sentinel": samples_of(self.sentinel),
         }
 
     def slowed(self) -> Iterator[str]:
@@ -192,9 +205,9 @@ async def _answer_all(
         pacer = ServicePacer(run.execution, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
         is_long = run.n_trials - ended.n_done >= FEWEST_TRIALS
-        sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer)
-        await sentinel.warm_up()
+        sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer, ended)
         ended.start()
+        await sentinel.warm_up()
         watching = [asyncio.create_task(watch) for watch in (lag.watch(), sentinel.watch())]
         try:
             await _answers(run, systems, ended, lag)

@@ -99,8 +99,8 @@ def _live(
 
 
 def _told(journal: Journal) -> list[dict[str, JsonValue]]:
-    """What befell a run, for its manifest."""
-    return [event for event in journal.events if event["event"] != "ended"]
+    """What befell a run, for its manifest, which has the measurements elsewhere."""
+    return [event for event in journal.events if event["event"] not in {"sentinel", "ended"}]
 
 
 def _answered(
