@@ -179,10 +179,12 @@ def test_killed_again_and_again(project: LiveProject, service: Service) -> None:
     assert sum(extra.values()) <= 3 * 4
 
 
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_has_ended_and_says_how_to_go_on(
-    project: LiveProject, service: Service
+    project: LiveProject, service: Service, with_signal: int
 ) -> None:
-    code, words, folder = stopped(project, service, 20, signal.SIGINT)
+    """So does SIGTERM, which CI sends when a job is cancelled."""
+    code, words, folder = stopped(project, service, 20, with_signal)
     assert code == 3
     assert "harness: interrupted\n" in words
     n_kept = sum("event" not in line for line in kept(project.folder / folder))
