@@ -63,13 +63,24 @@ class NotComparableError(InputError):
 
 
 class BudgetReachedError(HarnessError):
-    """A run has spent `spent_usd`, and a call that may cost `call_usd` could exceed its limit."""
+    """A run has spent `spent_usd`, and a call that may cost `call_usd` could exceed its limit.
+
+    Of that, `uncosted_usd` is counted for calls of the process before whose cost is not known.
+    """
 
     exit_code = ExitCode.INCOMPLETE
 
-    def __init__(self, limit_usd: float, spent_usd: float, call_usd: float) -> None:
+    def __init__(
+        self, limit_usd: float, spent_usd: float, call_usd: float, uncosted_usd: float = 0.0
+    ) -> None:
+        uncosted = ""
+        if uncosted_usd:
+            uncosted = (
+                f" (${uncosted_usd:.4f} of it counted for calls of unknown cost, such as were "
+                "under way when the run was stopped)"
+            )
         super().__init__(
-            f"${spent_usd:.4f} of the budget of ${limit_usd:.4f} is spent, "
+            f"${spent_usd:.4f} of the budget of ${limit_usd:.4f} is spent{uncosted}, "
             f"and the next call can cost up to ${call_usd:.4f}"
         )
 

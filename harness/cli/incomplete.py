@@ -34,7 +34,8 @@ _CHECK: Mapping[str, str] = MappingProxyType(
 def print_given_up(error: ServiceDownError) -> None:
     """Say that a run was given up, and what to check."""
     note(f"harness: given up: {_cut(str(error))}")
-    _hint(error.why.partition(":")[0])
+    kind, _, message = error.why.partition(": ")
+    _hint(kind, message)
 
 
 def print_stopped(error: StoppedRunError, config: Path) -> None:
@@ -50,13 +51,18 @@ def print_stopped(error: StoppedRunError, config: Path) -> None:
         case _:
             note("harness: interrupted")
     note(f"harness: {error.n_kept} of {error.n_trials} trials have ended and are kept")
-    _how_to_go_on(config, error.folder)
+    if isinstance(error.__cause__, BudgetReachedError):
+        note("  hint: it goes on with a higher budget only")
+        _how_to_go_on(config, error.folder, " --budget-usd USD")
+    else:
+        _how_to_go_on(config, error.folder)
 
 
-def _how_to_go_on(config: Path, folder: Path | str) -> None:
+def _how_to_go_on(config: Path, folder: Path | str, more: str = "") -> None:
+    """The command that goes on; a run has kept the options that it was begun with."""
     from shlex import join
 
-    note("  go on with: " + join(["harness", "run", str(config), "--resume", str(folder)]))
+    note("  go on with: " + join(["harness", "run", str(config), "--resume", str(folder)]) + more)
 
 
 def print_losses(run: Run, config: Path) -> bool:
@@ -75,7 +81,8 @@ def print_losses(run: Run, config: Path) -> bool:
         note(f"  {variant}: {len(records)} of {n_trials[variant]}")
     every = [record for records in losses.values() for record in records]
     note("\n".join(_kinds(every)))
-    _hint(max(_by_kind(every).items(), key=lambda item: len(item[1]))[0])
+    kind, found = max(_by_kind(every).items(), key=lambda item: len(item[1]))
+    _hint(kind, _message(found[0]))
     note("harness: only what was lost is asked for again when you")
     _how_to_go_on(config, run.path)
     return True
@@ -117,8 +124,12 @@ def _message(record: Record) -> str:
     return getattr(record.outcome, "message", "")
 
 
-def _hint(kind: str) -> None:
+def _hint(kind: str, message: str) -> None:
+    from harness.execution.pacing import ASKED_TO_WAIT
+
     what = _CHECK.get(kind, "see error_message in trials.parquet")
+    if message.startswith(ASKED_TO_WAIT):
+        what = "go on when that time has passed: fewer calls at once would not help now"
     note(f"  hint: {what}")
 
 

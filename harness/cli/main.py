@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    _end_at_once_when_interrupted_twice()
+    _end_well_when_interrupted()
     sys.exit(_run(arguments))
 
 
@@ -89,23 +89,40 @@ def _run(arguments: Sequence[str] | None) -> int:
         note(f"harness: {_where(error)}{error.strerror or error}")
         return ExitCode.BAD_INPUT
     except Exception as error:  # noqa: BLE001  the last line of defence, by design
-        return _bug(error)
+        return _interrupted() if _is_interrupt(error) else _bug(error)
     code = result if isinstance(result, int) else ExitCode.OK
     if code == ExitCode.INTERRUPTED:  # typer's word for Ctrl-C
-        note("harness: interrupted; nothing was kept. Run the same command again.")
-        return ExitCode.INCOMPLETE
+        return _interrupted()
     return code
 
 
-def _end_at_once_when_interrupted_twice() -> None:
-    """The first Ctrl-C lets a command clean up; the next one does not wait for that."""
+def _interrupted() -> int:
+    note("harness: interrupted; nothing was kept. Run the same command again.")
+    return ExitCode.INCOMPLETE
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error came of Ctrl-C: a module that it strikes at its import may raise another."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _end_well_when_interrupted() -> None:
+    """The first Ctrl-C lets a command clean up; the next one does not wait for that.
+
+    So does SIGTERM, which CI sends when a job is cancelled, and of which some send several.
+    """
 
     def first(*_: object) -> NoReturn:
         signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
+        signal.signal(signal.SIGTERM, lambda *_: None)
         raise KeyboardInterrupt
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, first)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, first)
 
 
 def _bad_input(error: InputError) -> int:

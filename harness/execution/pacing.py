@@ -21,6 +21,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LONGEST_ASKED_PAUSE_S = 120.0
 """What a server may ask for at most; if it asks for more, there is no further attempt."""
+ASKED_TO_WAIT = "the service asked to wait"
+"""How the message of such a failure begins."""
 _AWAY = frozenset({"connection", "overloaded"})
 LONGEST_OUTAGE_S = 120.0
 """So long a service that has answered may be away before calls are given up."""
@@ -61,6 +63,18 @@ def _service(limits: ServiceLimits, concurrency: int) -> _Service:
         Rate(requests) if requests else None,
         Rate(tokens) if tokens else None,
     )
+
+
+def _told(failed: ServiceError) -> ServiceError:
+    """The failure; of one after which the service asked for too long a pause, that it did."""
+    asked_s = failed.retry_after_s or 0.0
+    if not failed.retryable or asked_s <= LONGEST_ASKED_PAUSE_S:
+        return failed
+    what = (
+        f"{ASKED_TO_WAIT} {asked_s:.0f} s, longer than the {LONGEST_ASKED_PAUSE_S:.0f} s that "
+        f"harness waits; resume later: {failed.message}"
+    )
+    return ServiceError(failed.kind, what, retry_after_s=asked_s, latency_s=failed.latency_s)
 
 
 @dataclass(slots=True)
@@ -115,7 +129,7 @@ class ServicePacer:
             try:
                 value = await attempt()
             except ServiceError as error:
-                failed = error
+                failed = _told(error)
                 service.places.give_back(refused=error.kind in _REFUSALS)
             except BaseException:
                 service.places.give_back(refused=False)
@@ -157,11 +171,16 @@ class ServicePacer:
         return began
 
     async def _due(self, service: _Service, n_tokens: int) -> None:
-        """Wait until the limits by the minute allow another attempt."""
-        for rate, n_units in ((service.requests, 1), (service.tokens, n_tokens)):
-            wait_s = rate.wait_s(n_units, self._timer.now_s()) if rate else 0.0
-            if wait_s > 0:
-                await self._timer.sleep(wait_s)
+        """Wait until the limits by the minute, all of them, allow another attempt."""
+        rates = [(service.requests, 1), (service.tokens, n_tokens)]
+        limits = [(rate, n_units) for rate, n_units in rates if rate is not None]
+        now_s = at_s = self._timer.now_s()
+        for rate, n_units in limits:
+            at_s = rate.due_s(n_units, at_s)
+        for rate, n_units in limits:
+            rate.take(n_units, at_s)
+        if at_s > now_s:
+            await self._timer.sleep(at_s - now_s)
 
     def _count(self, route: str, service: _Service, failed: ServiceError) -> None:
         """Note a call that was given up; raises ServiceDownError if there is no hope for others.

@@ -6,8 +6,9 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -100,38 +101,58 @@ def in_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def _here(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run in this thread. asyncio itself cancels on an interrupt that nobody else handles."""
-    interrupt = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or not callable(interrupt) or interrupt is signal.default_int_handler:
+    interrupts = _interrupts()
+    if not interrupts:
         return asyncio.run(work())
-    was_interrupted = False
+    stop = _Stop(interrupts)
+    try:
+        return asyncio.run(stop.supervised(work))
+    except asyncio.CancelledError:
+        if stop.was_interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
-    async def supervised() -> T:
+
+@dataclass(slots=True)
+class _Stop:
+    """Cancels work on the signals of `interrupts`, each of which raises what it is to end with."""
+
+    interrupts: Mapping[int, Callable[[int, FrameType | None], Any]]
+    was_interrupted: bool = False
+
+    async def supervised(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do the work; leaves the signals as they were."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
         def cancel(number: int, frame: FrameType | None) -> None:
             """Do what is done on an interrupt, but raise in no task: that would end it anywhere."""
-            nonlocal was_interrupted
             try:
-                interrupt(number, frame)
+                self.interrupts[number](number, frame)
             except KeyboardInterrupt:
-                was_interrupted = True
+                self.was_interrupted = True
                 if task is not None:
                     loop.call_soon_threadsafe(task.cancel)
 
-        signal.signal(signal.SIGINT, cancel)
+        for number in self.interrupts:
+            signal.signal(number, cancel)
         try:
             return await work()
         finally:
-            if signal.getsignal(signal.SIGINT) is cancel:
-                signal.signal(signal.SIGINT, interrupt)
+            for number, interrupt in self.interrupts.items():
+                if signal.getsignal(number) is cancel:
+                    signal.signal(number, interrupt)
 
-    try:
-        return asyncio.run(supervised())
-    except asyncio.CancelledError:
-        if was_interrupted:
-            raise KeyboardInterrupt from None
-        raise
+
+def _interrupts() -> dict[int, Callable[[int, FrameType | None], Any]]:
+    """What others do on Ctrl-C and SIGTERM, if anything; only the main thread can change it."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return {
+        int(number): handler
+        for number, handler in found.items()
+        if callable(handler) and handler is not signal.default_int_handler
+    }
 
 
 def _beside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

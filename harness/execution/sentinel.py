@@ -24,17 +24,29 @@ WARM_UP_S = 10.0
 
 Ask = Callable[[], Awaitable[tuple[float | None, float | None]]]
 """Makes the request: its latency in seconds, None if it failed, and its cost in US dollars."""
+Keep = Callable[[str, float, float | None, float | None], None]
+"""Is told of each request: its service, when it began, its latency and its cost."""
+
+
+def _nobody(route: str, at_s: float, latency_s: float | None, cost_usd: float | None) -> None:
+    """Keep nothing."""
 
 
 @dataclass(slots=True)
 class Sentinel:
-    """Latencies of the fixed request by service: `(seconds since the start, latency_s)`."""
+    """Latencies of the fixed request by service: `(seconds on the run's clock, latency_s)`.
+
+    `firsts` are the places among them of those that had to connect, one for each process.
+    """
 
     asks: Mapping[str, Ask]
     every_s: float = EVERY_S
     samples: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
-    _began_s: float = field(default_factory=perf_counter)
+    firsts: dict[str, set[int]] = field(default_factory=dict)
+    now_s: Callable[[], float] = perf_counter
+    keep: Keep = _nobody
+    _connected: set[str] = field(default_factory=set)
 
     async def warm_up(self) -> None:
         """Make the request to each service for the first time, if it answers soon."""
@@ -55,18 +67,41 @@ class Sentinel:
             await self.ask_all()
 
     async def _ask(self, route: str, ask: Ask) -> None:
-        at_s = perf_counter() - self._began_s
+        at_s = round(self.now_s(), 3)
         latency_s, cost_usd = await ask()
+        latency_s = None if latency_s is None else round(latency_s, 6)
+        self.add(route, at_s, latency_s, cost_usd)
+        self.keep(route, at_s, latency_s, cost_usd)
+
+    def add(self, route: str, at_s: float, latency_s: float | None, cost_usd: float | None) -> None:
+        """Take a measurement, of this process or of one before."""
         self.spending += Spending(cost_usd or 0.0, n_unknown=cost_usd is None)
-        if latency_s is not None:
-            self.samples.setdefault(route, []).append((round(at_s, 3), round(latency_s, 6)))
+        if latency_s is None:
+            return
+        samples = self.samples.setdefault(route, [])
+        if route not in self._connected:
+            self._connected.add(route)
+            self.firsts.setdefault(route, set()).add(len(samples))
+        samples.append((at_s, latency_s))
+
+    def reconnect(self) -> None:
+        """Let the next request to each service be one that connects."""
+        self._connected.clear()
 
     def drifts_s(self) -> dict[str, tuple[float, float]]:
         """The median latency of the first and of the last third, by service, in seconds."""
+        steady = {
+            route: [
+                sample
+                for place, sample in enumerate(samples)
+                if place not in self.firsts.get(route, {0})
+            ]
+            for route, samples in self.samples.items()
+        }
         return {
             route: (_middle(found[: len(found) // 3]), _middle(found[-(len(found) // 3) :]))
-            for route, samples in self.samples.items()
-            if len(found := samples[1:]) >= _FEWEST_SAMPLES  # the first one connects
+            for route, found in steady.items()
+            if len(found) >= _FEWEST_SAMPLES
         }
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from statistics import median
 
 from harness.core.example import EvalSet
 from harness.core.experiment import Execution
 from harness.core.prices import PriceBook
 from harness.core.record import AnswerPath, Record
-from harness.core.spending import total_cost
+from harness.core.spending import Spending, total_cost
 from harness.core.trial import Trial
 from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant
+from harness.errors import HarnessError
 from harness.execution.budget import Budget
 from harness.execution.lag import LoopLag
 from harness.execution.pacing import ServicePacer
@@ -25,7 +27,8 @@ from harness.experiment.ended import EndedTrials, Silence
 from harness.experiment.indexes import cache_root
 from harness.experiment.opening import opened_parts
 from harness.experiment.records import KeptRecords
-from harness.experiment.watching import drift_warnings, sentinel_of
+from harness.experiment.uncosted import uncosted
+from harness.experiment.watching import drift_warnings, measured, samples_of, sentinel_of
 from harness.planning.schedule import schedule
 from harness.ports import Progress
 from harness.storage.answers import AnswerCache
@@ -61,13 +64,14 @@ class Answered:
     """Every trial's record, in the order (example, variant, repeat), and how it went.
 
     `facts` are of the manifest's `execution`; `warnings` are for whoever reads the figures;
-    `n_lost` trials were lost to the infrastructure.
+    `n_lost` trials were lost to the infrastructure; `counted_usd` is what counts against a budget.
     """
 
     records: Collection[Record]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     n_lost: int = 0
+    counted_usd: float = 0.0
 
 
 def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = None) -> Answered:
@@ -84,8 +88,10 @@ def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = Non
         ServiceDownError: if a service has answered none of its first calls.
         OSError: if the journal cannot be written.
     """
+    budget = _budget(run, ended)
     if ended.n_done == run.n_trials:
-        return Answered(KeptRecords(ended, run.prices))
+        ended.journal.note("ended", {})
+        return _answered_before(run, ended, budget)
     cache = AnswerCache(cache_root(), ended.journal.run_id) if run.cache else None
     ids = [variant.id for variant in run.variants]
     n_each, in_flight = run.n_trials // len(ids), run.execution.concurrency
@@ -93,21 +99,62 @@ def answer_all(run: LiveRun, ended: EndedTrials, progress: Progress | None = Non
     progress.begin(ids, n_each, in_flight, KeptRecords(ended, run.prices, lost=False))
     ended.listener = progress
     try:
-        watched = in_event_loop(lambda: _answer_all(run, ended, cache))
-    except KeyboardInterrupt:
-        ended.interrupted()
+        watched = in_event_loop(lambda: _answer_all(run, ended, cache, budget))
+    except (KeyboardInterrupt, HarnessError, OSError) as error:
+        event = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
+        ended.stopped(event, None if run.budget_usd is None else budget.counted_usd)
         raise
     finally:
         progress.close()
         if cache is not None:
             cache.close()
+    ended.journal.note("ended", {})
     records = KeptRecords(ended, run.prices)
-    spending = total_cost(records) if run.prices.by_the_hour else ended.spending
-    spending += watched.sentinel.spending
-    facts: dict[str, JsonValue] = {**watched.facts, "cost": asdict(spending)}
+    cost = _cost(run, ended, records, watched.sentinel)
+    facts: dict[str, JsonValue] = {**watched.facts, "cost": cost}
     p50_s = {variant: median(found) for variant, found in ended.latency_s.items() if found}
     warnings = (*watched.slowed(), *drift_warnings(watched.sentinel, p50_s))
-    return Answered(records, facts, warnings, ended.n_lost)
+    if run.budget_usd is not None and budget.uncosted_usd:
+        warnings = (*warnings, _counted(budget.uncosted_usd))
+    return Answered(records, facts, warnings, ended.n_lost, budget.counted_usd)
+
+
+def _answered_before(run: LiveRun, ended: EndedTrials, budget: Budget) -> Answered:
+    """A run of which no trial is left: only the judges, or the report, are wanting."""
+    records, sentinel = KeptRecords(ended, run.prices), measured(ended.journal.events)
+    cost = _cost(run, ended, records, sentinel)
+    facts: dict[str, JsonValue] = {"sentinel": samples_of(sentinel), "cost": cost}
+    return Answered(records, facts, counted_usd=budget.counted_usd)
+
+
+def _cost(
+    run: LiveRun, ended: EndedTrials, records: KeptRecords, sentinel: Sentinel
+) -> dict[str, JsonValue]:
+    """What the trials and the fixed requests of the whole run cost."""
+    total = Spending()
+    total += total_cost(records) if run.prices.by_the_hour else ended.spending
+    total += sentinel.spending
+    return asdict(total)
+
+
+def _budget(run: LiveRun, ended: EndedTrials) -> Budget:
+    """What the run may spend yet: what was under way when it was stopped counts."""
+    journal = ended.journal
+    before = uncosted(journal.header, journal.events, run.execution.concurrency)
+    return Budget(
+        inf if run.budget_usd is None else run.budget_usd,
+        ended.known_usd + before.usd,
+        before_usd=before.usd,
+        n_uncosted=before.n + max(0, ended.n_unpriced - before.n_unpriced),
+        dearest_usd=ended.dearest_usd,
+    )
+
+
+def _counted(usd: float) -> str:
+    return (
+        f"${usd:.4f} of the budget were counted for calls of unknown cost, such as were under way "
+        "when the run was stopped"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +168,10 @@ class _Watched:
     @property
     def facts(self) -> dict[str, JsonValue]:
         """For the manifest."""
-        samples: dict[str, JsonValue] = {
-            route: [list(sample) for sample in found]
-            for route, found in self.sentinel.samples.items()
-        }
         return {
             "event_loop": self.lag.facts,
             "most_at_once": {**self.pacer.lowered},
-            "sentinel": samples,
+            "sentinel": samples_of(self.sentinel),
         }
 
     def slowed(self) -> Iterator[str]:
@@ -147,24 +190,24 @@ class _Watched:
             )
 
 
-async def _answer_all(run: LiveRun, ended: EndedTrials, cache: AnswerCache | None) -> _Watched:
+async def _answer_all(
+    run: LiveRun, ended: EndedTrials, cache: AnswerCache | None, budget: Budget
+) -> _Watched:
     used = run.components.of(run.variants)
     by_our_loop = any(
         not (getattr(one, "in_process", False) or getattr(one, "stamps_bytes", False))
         for one in used.providers.values()
     )
     timer, lag = MonotonicTimer(), LoopLag(run.execution.concurrency, doubles=by_our_loop)
-    budget = None
-    if run.budget_usd is not None:
-        budget = Budget(run.budget_usd, ended.spending.spent_usd)
+    bound = None if run.budget_usd is None else budget
     try:
-        parts = await opened_parts(run.variants, used, run.prices, cache, budget)
+        parts = await opened_parts(run.variants, used, run.prices, cache, bound)
         pacer = ServicePacer(run.execution, timer, run.seed)
         systems = {variant.id: System(variant, parts, pacer, timer) for variant in run.variants}
         is_long = run.n_trials - ended.n_done >= FEWEST_TRIALS
-        sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer)
-        await sentinel.warm_up()
+        sentinel = sentinel_of(run.variants if is_long else (), parts, pacer, timer, ended)
         ended.start()
+        await sentinel.warm_up()
         watching = [asyncio.create_task(watch) for watch in (lag.watch(), sentinel.watch())]
         try:
             await _answers(run, systems, ended, lag)

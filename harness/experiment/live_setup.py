@@ -25,6 +25,7 @@ from harness.errors import Problem
 from harness.experiment.arms import hashed, live_arm
 from harness.experiment.components import Components, build_components, build_judges
 from harness.experiment.judge_checks import judge_problems
+from harness.experiment.limits import limit_problems
 from harness.experiment.readiness import unready
 from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
@@ -69,6 +70,7 @@ def set_up(
         problems: gets what is wrong.
     """
     setup = _variants_set_up(draft, found, chosen, problems)
+    problems += limit_problems(draft)
     asked = [spec for spec in draft.pairwise if spec.judges]
     if not asked:
         return setup

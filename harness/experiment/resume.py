@@ -17,6 +17,8 @@ from harness.storage.journal import Journal
 
 _CHOSEN = ("limit", "variants", "repeats", "seed")
 """The options that a run keeps to its end."""
+_CARRIED = ("concurrency", "cache", "budget_usd")
+"""Those that hold until others are given; journals of older versions have none of them."""
 _HASH_CHARS = 16
 
 
@@ -25,8 +27,18 @@ def header_of(ready: Prepared, options: Options, started: str) -> dict[str, Json
     return {
         "started": started,
         "command": list(options.command),
-        "options": {name: _plain(getattr(options, name)) for name in _CHOSEN},
+        "options": {name: _plain(getattr(options, name)) for name in (*_CHOSEN, *_CARRIED)},
+        "in_flight": ready.experiment.execution.concurrency,
         "pins": pins_of(ready),
+    }
+
+
+def resumed_facts(ready: Prepared, options: Options, at: str) -> dict[str, JsonValue]:
+    """What the journal says of a run that is gone on with: when, and what may be new about it."""
+    return {
+        "at": at,
+        "options": {name: getattr(options, name) for name in _CARRIED},
+        "in_flight": ready.experiment.execution.concurrency,
     }
 
 
@@ -57,6 +69,9 @@ def pins_of(ready: Prepared) -> dict[str, JsonValue]:
 def resumed_options(given: Options, journal: Journal) -> Options:
     """The options that the run was begun with, and those of `given` that any run may have.
 
+    Concurrency and budget are those that it had last, unless others are given; a run that asks for
+    every answer anew does so to its end.
+
     Raises:
         InputError: if `given` has others than the run was begun with.
     """
@@ -72,6 +87,13 @@ def resumed_options(given: Options, journal: Journal) -> Options:
     kept = {name: begun[name] for name in _CHOSEN}
     if kept["variants"] is not None:
         kept["variants"] = tuple(kept["variants"])
+    last = dict(begun)
+    for event in journal.events:
+        last |= event.get("options") or {} if event["event"] == "resumed" else {}
+    for name in ("concurrency", "budget_usd"):
+        if getattr(given, name) is None:
+            kept[name] = last.get(name)
+    kept["cache"] = given.cache and last.get("cache", True)
     return replace(given, **kept)
 
 

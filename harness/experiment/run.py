@@ -10,7 +10,6 @@ from harness.comparison.compare import compare
 from harness.core.record import Record
 from harness.core.run import RunData
 from harness.core.slots import Slots
-from harness.core.spending import total_cost
 from harness.core.values import JsonValue
 from harness.errors import BudgetReachedError, ServiceDownError, StoppedRunError
 from harness.experiment.budgeting import check_budget
@@ -30,7 +29,7 @@ from harness.experiment.prepare import Options, Prepared, prepare
 from harness.experiment.readiness import secrets_of
 from harness.experiment.records import MergedRecords
 from harness.experiment.renderings import get_ready, renderings
-from harness.experiment.resume import check_unchanged, header_of, resumed_options
+from harness.experiment.resume import check_unchanged, header_of, resumed_facts, resumed_options
 from harness.experiment.subject import subject_of
 from harness.ports import Clock, Progress
 from harness.scoring.pointwise import score_records
@@ -84,7 +83,7 @@ def _resumed(config: Path, options: Options, clock: Clock, progress: Progress | 
         ready = prepare(config, options)
         check_unchanged(ready, journal)
         check_budget(ready, options.budget_usd)
-        journal.note("resumed", {"at": clock.now_iso()})
+        journal.note("resumed", resumed_facts(ready, options, clock.now_iso()))
         return _live(ready, options, clock, journal, progress)
 
 
@@ -96,12 +95,17 @@ def _live(
     answered = _answered(ready, options, journal, progress)
     header = journal.header
     options = replace(options, command=tuple(header["command"]))
-    how = {"execution": answered.facts, "events": list(journal.events)}
+    how = {"execution": answered.facts, "events": _told(journal)}
     manifest = manifest_of(ready, options, journal.run_id, header["started"], how)
     found = _finished(ready, options, clock, journal.path.parent, manifest, answered)
     if not answered.n_lost:
         journal.remove()
     return found
+
+
+def _told(journal: Journal) -> list[dict[str, JsonValue]]:
+    """What befell a run, for its manifest, which has the measurements elsewhere."""
+    return [event for event in journal.events if event["event"] not in {"sentinel", "ended"}]
 
 
 def _answered(
@@ -179,7 +183,6 @@ def _judged(
     experiment, setup = ready.experiment, ready.setup
     if not any(spec.judges for spec in experiment.pairwise):
         return Judging()
-    spent_usd = 0.0 if options.budget_usd is None else total_cost(answered.records).spent_usd
     run = JudgeRun(
         variants=experiment.variants,
         baseline=experiment.baseline,
@@ -191,7 +194,7 @@ def _judged(
         secrets=frozenset(secrets_of(setup.components)),
         cache=options.cache,
         budget_usd=options.budget_usd,
-        spent_usd=spent_usd,
+        spent_usd=answered.counted_usd,
     )
     try:
         return judge_all(experiment.pairwise, ready.evalset, records, run)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 from harness.core.chat import Message
 from harness.core.record import Stage
+from harness.core.values import JsonValue
 from harness.core.variant import LiveVariant, ModelChoice, Prompt, Subtask, Template
 from harness.execution.sentinel import Ask, Sentinel
+from harness.experiment.ended import EndedTrials
 from harness.ports import Pacer, Timer
 from harness.system.asking import Asker, Question
 from harness.system.calls import service
@@ -22,16 +25,36 @@ _MAX_OUTPUT_TOKENS = 16
 
 
 def sentinel_of(
-    variants: Iterable[LiveVariant], parts: Parts, pacer: Pacer, timer: Timer
+    variants: Iterable[LiveVariant], parts: Parts, pacer: Pacer, timer: Timer, ended: EndedTrials
 ) -> Sentinel:
-    """A sentinel of every model that answers for a variant and is asked over a network."""
+    """A sentinel of every model that answers for a variant and is asked over a network.
+
+    It goes on from the measurements that the run's journal has, on the run's clock.
+    """
     asks: dict[str, Ask] = {}
     for variant in variants:
         choice = variant.model
         provider = parts.providers[choice.provider.key]
         if not getattr(provider, "in_process", False):
             asks[service(choice.provider, choice.name)] = _ask(choice, parts, pacer, timer)
-    return Sentinel(asks)
+    before = measured(ended.journal.events)
+    return replace(before, asks=asks, now_s=ended.now_s, keep=ended.measured)
+
+
+def measured(events: Iterable[Mapping[str, Any]]) -> Sentinel:
+    """What the fixed request has told so far, by the events of a run's journal; asks nothing."""
+    found = Sentinel({})
+    for event in events:
+        if event["event"] == "resumed":
+            found.reconnect()
+        elif event["event"] == "sentinel":
+            found.add(event["route"], event["at_s"], event["latency_s"], event["cost_usd"])
+    return found
+
+
+def samples_of(sentinel: Sentinel) -> dict[str, JsonValue]:
+    """Its measurements, for the manifest."""
+    return {route: [list(sample) for sample in found] for route, found in sentinel.samples.items()}
 
 
 def _ask(choice: ModelChoice, parts: Parts, pacer: Pacer, timer: Timer) -> Ask:

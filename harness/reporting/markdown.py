@@ -128,6 +128,8 @@ def _variants(view: View) -> list[str]:
     hidden = len(view.variants) - _MAX_VARIANTS
     if hidden > 0:
         lines += ["", f"… and {hidden} more in the report."]
+    if view.spent:
+        lines += ["", _text(view.spent.replace("$", "USD "), 300)]
     return [*lines, ""]
 
 

@@ -327,6 +327,8 @@ class View:
     gate: Gate | None
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    spent: str
+    """What was spent, and what answers from the cache avoided; empty where there were none."""
     confidence: str
     baseline: str
     metric: str

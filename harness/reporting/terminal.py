@@ -92,9 +92,10 @@ def _variants(view: View) -> list[str]:
     heads = ("variant", view.metric, "difference", "p50", "p95", "cost/request", "failures")
     rows = [_variant(row) for row in view.variants]
     if len(view.variants) == 1:
-        return table((*heads[:2], *heads[3:]), [(*row[:2], *row[3:]) for row in rows])
+        lines = table((*heads[:2], *heads[3:]), [(*row[:2], *row[3:]) for row in rows])
+        return lines + (wrapped(view.spent) if view.spent else [])
     notes = [_note(row.difference.confounded) if row.difference else [] for row in view.variants]
-    return table(heads, rows, notes)
+    return table(heads, rows, notes) + (wrapped(view.spent) if view.spent else [])
 
 
 def _variant(row: VariantRow) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def build_view(run: RunData) -> View:
         gate=gate_view(run.verdict, figures) if run.verdict else None,
         warnings=tuple(one_line(warning, 600) for warning in comparison.warnings),
         notes=tuple(notes(figures, run.scores)),
+        spent=_spent(run.manifest),
         confidence=f"{100 * comparison.settings.confidence:g}%",
         baseline=one_line(comparison.baseline),
         metric=f"{one_line(metric)}{_within(figures.comparison.conclusion.slice)}",
@@ -224,6 +225,26 @@ def _commands(run: RunData) -> Iterator[str]:
     name = one_line(run.run_id)
     yield f"harness report {name} --format json"
     yield f"harness show {name} EXAMPLE_ID"
+
+
+def _spent(manifest: Mapping[str, JsonValue]) -> str:
+    """What this run was billed, and what it was spared, where it was spared anything."""
+    execution = manifest.get("execution")
+    cost = execution.get("cost") if isinstance(execution, Mapping) else None
+    if not isinstance(cost, Mapping):
+        return ""
+    spent, avoided, n_cached, n_unknown = (
+        float(figure) if isinstance(figure := cost.get(key), int | float) else 0.0
+        for key in ("spent_usd", "avoided_usd", "n_cached", "n_unknown")
+    )
+    if not n_cached:
+        return ""
+    unknown = f" and {formats.plural(int(n_unknown), 'call')} of unknown cost" if n_unknown else ""
+    return (
+        f"Spent in this run: {formats.dollars(spent)}{unknown}; avoided by "
+        f"{formats.plural(int(n_cached), 'answer')} from the cache: {formats.dollars(avoided)}. "
+        "Costs per request count both."
+    )
 
 
 def _drift_rows(manifest: Mapping[str, JsonValue]) -> Iterator[DriftRow]:

@@ -145,7 +145,7 @@ class Asker:
             known_usd = self._parts.cost_usd(self._choice, answer.usage)
             cost_usd = most_usd if known_usd is None else known_usd
         except ServiceError as error:
-            cost_usd = 0.0 if error.kind in _NOT_BILLED else most_usd
+            cost_usd = 0.0 if error.kind in NOT_BILLED else most_usd
             raise
         finally:
             await budget.settle(most_usd, cost_usd)
@@ -198,9 +198,10 @@ class Asker:
         return asked
 
 
-_NOT_BILLED = frozenset(
+NOT_BILLED = frozenset(
     {"connection", "rate_limited", "overloaded", "authentication", "not_found", "bad_request"}
 )
+"""An attempt that fails so costs nothing."""
 _FRAME_BYTES = 64
 """For what a provider puts around each text: roles, names, marks."""
 

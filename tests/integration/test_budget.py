@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_project import LiveProject
+from live_project import HARNESS, LiveProject
 from model_server import Asked, ModelServer, Say
 
 N = 80
@@ -62,15 +64,56 @@ def test_the_run_ends_before_the_call_that_could_exceed_it(
     assert "the next call can cost up to $10.0000" in words
     assert "harness: 21 of 80 trials have ended and are kept" in words
     (folder,) = (project.folder / "reports" / "job").glob("2*")
-    again = project.harness(
-        "run", "configs/job.yaml", "--resume", str(folder), "--budget-usd", "50", check=3
-    )
-    assert len(server.requests) == 21  # what was spent before counts
-    assert "$42.0000 of the budget" in again.stderr
+    relative = folder.relative_to(project.folder)
+    assert "hint: it goes on with a higher budget only" in words
+    command = f"harness run configs/job.yaml --resume {relative}"
+    assert f"  go on with: {command} --budget-usd USD\n" in words
+    for given in ([], ["--budget-usd", "50"]):
+        again = project.harness(*command.split()[1:], *given, check=3)
+        assert len(server.requests) == 21  # what was spent before counts
+        assert "$42.0000 of the budget of $50.0000" in again.stderr
+    raised = project.harness(*command.split()[1:], "--budget-usd", "60", check=3)
+    assert len(server.requests) == 26  # $52 are spent
+    assert "$52.0000 of the budget of $60.0000" in raised.stderr
+    kept = project.harness(*command.split()[1:], check=3)
+    assert "$52.0000 of the budget of $60.0000" in kept.stderr  # the budget given last holds
     finished = project.run("configs/job.yaml", "--resume", str(folder), "--budget-usd", "200")
     assert len(server.requests) == N
     cost = json.loads(finished.text("manifest.json"))["execution"]["cost"]
     assert cost["spent_usd"] == 2.0 * N
+
+
+def test_what_was_under_way_when_a_run_was_killed_counts_as_the_dearest(
+    project: LiveProject, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to four calls of $10 may have been billed, and nobody knows."""
+
+    def kill(asked: Asked) -> Say:
+        if len(server.requests) == 13:
+            assert begun.wait(60)
+            process.kill()
+        return Say("1", prompt_tokens=5, completion_tokens=2)
+
+    begun = threading.Event()
+    monkeypatch.setattr(server, "_respond", kill)
+    arguments = ["run", "configs/job.yaml", "--no-cache", "--budget-usd", "60"]
+    process = subprocess.Popen(
+        [*HARNESS, *arguments], cwd=project.folder, env=project.environment()
+    )
+    begun.set()
+    process.wait(120)
+    (folder,) = (project.folder / "reports" / "job").glob("2*")
+    n_kept = len((folder / "journal.jsonl").read_text().splitlines()) - 1
+    assert n_kept >= 9
+    monkeypatch.undo()
+    n_asked = len(server.requests)
+    again = ("run", "configs/job.yaml", "--resume", str(folder))
+    words = project.harness(*again, check=3).stderr
+    assert len(server.requests) == n_asked  # $40 and what was kept leave less than a call's $10
+    assert "($40.0000 of it counted for calls of unknown cost, such as were under way" in words
+    finished = project.run(*again[1:], "--budget-usd", "210")
+    assert len(server.requests) - n_asked == N - n_kept
+    assert "$40.0000 of the budget were counted for calls of unknown cost" in finished.done.stderr
 
 
 def test_a_pilot_forecasts_the_whole_run(project: LiveProject) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from harness.cli import main
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
@@ -78,7 +80,7 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
     script = """
 import os, signal, sys
 from harness.cli import main
-main._end_at_once_when_interrupted_twice()
+main._end_well_when_interrupted()
 try:
     os.kill(os.getpid(), signal.SIGINT)
     signal.pause()
@@ -91,6 +93,28 @@ except KeyboardInterrupt:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (130, "cleaning up\n")
+
+
+@posix
+def test_ctrl_c_while_importing_leaves_no_traceback(tmp_path: Path) -> None:
+    strike = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "typer.py").write_text(strike)  # found before the installed one
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (130, "harness: interrupted\n")
+
+
+def test_an_error_that_ctrl_c_led_to_is_no_bug() -> None:
+    error = SystemError("half imported")
+    assert not main._is_interrupt(error)
+    error.__context__ = KeyboardInterrupt()
+    assert main._is_interrupt(error)
 
 
 def test_two_runs_at_once_do_not_collide(project: Any) -> None:

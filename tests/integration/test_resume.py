@@ -179,10 +179,12 @@ def test_killed_again_and_again(project: LiveProject, service: Service) -> None:
     assert sum(extra.values()) <= 3 * 4
 
 
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_has_ended_and_says_how_to_go_on(
-    project: LiveProject, service: Service
+    project: LiveProject, service: Service, with_signal: int
 ) -> None:
-    code, words, folder = stopped(project, service, 20, signal.SIGINT)
+    """So does SIGTERM, which CI sends when a job is cancelled."""
+    code, words, folder = stopped(project, service, 20, with_signal)
     assert code == 3
     assert "harness: interrupted\n" in words
     n_kept = sum("event" not in line for line in kept(project.folder / folder))
@@ -266,6 +268,34 @@ def test_other_options_are_refused(project: LiveProject, half: Path) -> None:
     project.run("configs/job.yaml", "--resume", str(half), "--concurrency", "2")
 
 
+def test_the_options_that_may_change_hold_until_others_are_given(
+    project: LiveProject, service: Service
+) -> None:
+    whole(project, "--out", "before")  # its answers are kept
+    before = len(service.asked)
+    given = ("--no-cache", "--concurrency", "1")
+    _, _, folder = stopped(project, service, N, signal.SIGINT, *given)
+    project.run("configs/job.yaml", "--resume", str(folder))
+    execution = json.loads((project.folder / folder / "manifest.json").read_text())["execution"]
+    assert execution["concurrency"] == 1
+    assert execution["cost"]["n_cached"] == 0
+    assert len(service.asked) - before >= 2 * N
+
+
+def test_a_journal_that_keeps_fewer_options_is_gone_on_with(
+    project: LiveProject, service: Service, half: Path
+) -> None:
+    """As older versions wrote it."""
+    journal = project.folder / half / "journal.jsonl"
+    first, _, rest = journal.read_text().partition("\n")
+    header = json.loads(first)
+    for name in ("concurrency", "cache", "budget_usd"):
+        del header["options"][name]
+    journal.write_text(json.dumps(header) + "\n" + rest)
+    finished = project.run("configs/job.yaml", "--resume", str(half))
+    assert len(finished.trials(status="ok")) == 2 * N
+
+
 def test_a_torn_last_line_is_asked_again(
     project: LiveProject, service: Service, half: Path
 ) -> None:
@@ -327,7 +357,7 @@ def test_a_service_that_goes_away_for_good_ends_the_run_with_what_there_is(
     done = project.harness("run", "configs/job.yaml", check=3)
     assert "lost to failures of the infrastructure" in done.stderr
     (folder,) = (project.folder / "reports" / "job").glob("2*")
-    assert len(kept(folder)) == 2 * N
+    assert sum("event" not in line for line in kept(folder)) == 2 * N
     assert pq.read_table(folder / "trials.parquet").num_rows == 2 * N
 
 

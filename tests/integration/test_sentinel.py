@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_project import LiveProject
+from live_project import HARNESS, LiveProject
 from model_server import Asked, ModelServer, Say
 
 
@@ -54,6 +57,37 @@ def test_a_long_run_is_warmed_up_untimed(project: LiveProject, server: ModelServ
     (samples,) = execution["sentinel"].values()
     assert len(samples) == 1
     assert execution["cost"]["n_unknown"] == 111  # the fixed request is billed too
+
+
+def test_a_resumed_run_has_the_measurements_of_all_its_processes(
+    project: LiveProject, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(asked: Asked) -> Say:
+        if len(server.requests) == 6:
+            assert begun.wait(60)
+            process.send_signal(signal.SIGKILL)
+        return Say("1")
+
+    begun = threading.Event()
+    monkeypatch.setattr(server, "_respond", stop)
+    arguments = ["run", "configs/job.yaml", "--concurrency", "1"]
+    process = subprocess.Popen(
+        [*HARNESS, *arguments], cwd=project.folder, env=project.environment()
+    )
+    begun.set()
+    process.wait(120)
+    (folder,) = (project.folder / "reports" / "job").glob("2*")
+    finished = project.run("configs/job.yaml", "--resume", str(folder))
+    assert len(sentinels(server)) == 2
+    manifest = json.loads(finished.text("manifest.json"))
+    (samples,) = manifest["execution"]["sentinel"].values()
+    assert len(samples) == 2
+    first, second = (at_s for at_s, _ in samples)
+    assert first < second
+    began_s = sorted(trial["began_s"] for trial in finished.trials())
+    assert sum(at_s < second for at_s in began_s) == 4  # those of the first process
+    assert manifest["execution"]["cost"]["n_unknown"] == 112
+    assert [event["event"] for event in manifest["events"]] == ["resumed"]
 
 
 def test_a_short_run_is_not(project: LiveProject, server: ModelServer) -> None:

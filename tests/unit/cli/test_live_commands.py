@@ -14,7 +14,7 @@ from pathlib import Path
 
 import live_desk as desk
 import pytest
-from model_server import HANG, Asked, Fail, ModelServer, Reply, Say
+from model_server import HANG, Asked, Fail, ModelServer, Reply, Say, error
 
 HARNESS = (sys.executable, "-W", "error", "-m", "harness")
 TOOLS = '''
@@ -60,6 +60,18 @@ def test_progress_goes_to_stderr_and_one_object_to_stdout(here: Path) -> None:
     assert told[-1] == "harness: 12 of 12 trials, 2 failed by the system, cost unknown"
     assert len(told) == 12
     assert json.loads(done.stdout)["comparison"]["variants"][0]["n_system_failures"] == 2
+
+
+def test_a_service_that_asks_to_wait_for_long_is_told(here: Path) -> None:
+    refusal = error(429, "quota used up", retry_after="3600")
+    with ModelServer(respond=lambda _: refusal) as server:
+        desk.config("id: a", more="factors: []\n", url=server.openai_url)
+        done = harness("run", "configs/desk.yaml", "--concurrency", "1")
+    assert done.returncode == 3
+    said = "the service asked to wait 3600 s, longer than the 120 s that harness waits"
+    assert f"rate_limited: {said}; resume later: " in done.stderr
+    assert "hint: go on when that time has passed" in done.stderr
+    assert "--concurrency" not in done.stderr
 
 
 def test_lost_coverage_is_told_and_ends_in_3(here: Path) -> None:

@@ -62,6 +62,22 @@ def test_a_call_that_does_not_fit_waits_for_those_under_way() -> None:
     assert asyncio.run(tell()) == ["settles", "goes on"]
 
 
+def test_calls_of_unknown_cost_count_as_the_dearest() -> None:
+    async def tell() -> None:
+        budget = Budget(10.0, spent_usd=3.0, before_usd=1.0, n_uncosted=2, dearest_usd=1.0)
+        assert (budget.counted_usd, budget.uncosted_usd) == (5.0, 3.0)
+        await budget.reserve(2.0)
+        assert (budget.counted_usd, budget.uncosted_usd) == (7.0, 5.0)
+        await budget.settle(2.0, 0.5)
+        await budget.reserve(3.0)
+
+    with pytest.raises(
+        BudgetReachedError,
+        match=r"^\$9\.5000 of .* is spent \(\$7\.0000 of it counted for calls of",
+    ):
+        asyncio.run(tell())
+
+
 def test_what_was_spent_before_counts() -> None:
     async def tell() -> None:
         await Budget(1.0, spent_usd=0.9).reserve(0.2)

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from hand_timer import HandTimer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.core.chat import ErrorKind, GaveUpError, ServiceError
 from harness.core.experiment import Execution, ServiceLimits
@@ -98,8 +100,12 @@ def test_a_server_is_given_the_time_that_it_asks_for() -> None:
 
 def test_a_pause_that_nobody_would_wait_for_ends_it() -> None:
     timer = HandTimer()
-    attempt = Flaky(timer, failing("rate_limited", LONGEST_ASKED_PAUSE_S + 1))
-    with pytest.raises(GaveUpError):
+    attempt = Flaky(timer, failing("rate_limited", 3600))
+    said = (
+        f"the service asked to wait 3600 s, longer than the {LONGEST_ASKED_PAUSE_S:.0f} s that "
+        "harness waits; resume later: no"
+    )
+    with pytest.raises(GaveUpError, match=f"^{said}$"):
         run(ServicePacer(Execution(1, 4), timer), attempt)
     assert attempt.made == 1
 
@@ -216,15 +222,58 @@ def timed(limits: ServiceLimits, n: int, n_tokens: int = 0, took_s: float = 0.0)
 
 def test_requests_by_the_minute_are_spread() -> None:
     began = timed(ServiceLimits(requests_per_minute=60), 30)
-    assert [moment for moment in began if moment == 0.0] == [0.0] * 7  # a burst of six, and one
-    assert began[-1] == pytest.approx(23)
-    for first in range(len(began)):
-        assert sum(began[first] <= moment < began[first] + 60 for moment in began) <= 67
+    assert began[:2] == [0.0, pytest.approx(61 / 60)]  # no burst at first
+    assert began[-1] == pytest.approx(29 * 61 / 60)
 
 
 def test_tokens_by_the_minute_are_spread() -> None:
     began = timed(ServiceLimits(tokens_per_minute=6000), 20, n_tokens=1000)
-    assert began[-1] == pytest.approx(19 * 10 - 6)
+    assert began[-1] == pytest.approx(19 * 61 / 6)
+
+
+@given(
+    st.floats(1.0, 200.0),
+    st.lists(st.tuples(st.floats(0.0, 30.0), st.integers(1, 40)), min_size=1, max_size=60),
+)
+def test_no_minute_has_more_than_the_limits(
+    per_minute: float, calls: list[tuple[float, int]]
+) -> None:
+    """Whatever the pauses between calls are, and however many tokens each has."""
+    timer, began = HandTimer(), []
+    limits = ServiceLimits(requests_per_minute=per_minute, tokens_per_minute=4 * per_minute)
+    n_most = max(4 * per_minute, 40)
+
+    async def attempt() -> None:
+        began.append(timer.now_s())
+
+    async def all_of_them() -> None:
+        pacer = ServicePacer(Execution(1, 1, {"http/m": limits}), timer)
+        for pause_s, n_tokens in calls:
+            timer.advance(pause_s if pause_s > 15 else 0.0)
+            await pacer.run("http/m @ here", attempt, n_tokens=n_tokens)
+
+    asyncio.run(all_of_them())
+    for first in began:
+        within = [first <= moment <= first + 60 for moment in began]
+        assert sum(within) <= per_minute
+        assert sum(n for (_, n), is_in in zip(calls, within, strict=True) if is_in) <= n_most
+
+
+def test_calls_at_once_wait_for_both_limits_in_their_order() -> None:
+    timer, began = HandTimer(), []
+    limits = ServiceLimits(requests_per_minute=120, tokens_per_minute=6000)
+
+    async def attempt() -> None:
+        began.append(timer.now_s())
+
+    async def all_of_them() -> None:
+        pacer = ServicePacer(Execution(1, 1, {"http/m": limits}), timer)
+        for n_tokens in (5000, *[1] * 200):  # the others are held up behind the first
+            await pacer.run("http/m @ here", attempt, n_tokens=n_tokens)
+
+    asyncio.run(all_of_them())
+    for first in began:
+        assert sum(first <= moment <= first + 60 for moment in began) <= 120
 
 
 def test_a_service_that_is_slower_than_its_limit_is_not_waited_for() -> None:

@@ -23,6 +23,17 @@ def test_a_drift_is_that_between_the_first_and_the_last_third() -> None:
     assert found == {"a": (pytest.approx(0.105), pytest.approx(0.205)), "b": (0.1, 0.1)}
 
 
+def test_the_first_request_of_each_process_connects() -> None:
+    one = Sentinel({})
+    for at_s, latency_s in enumerate([9.9, 0.1, 0.1, 0.1]):
+        one.add("a", at_s, latency_s, 0.5)
+    one.reconnect()
+    for at_s, latency_s in enumerate([9.9, 0.2, 0.2, 0.2]):
+        one.add("a", 10.0 + at_s, latency_s, None)
+    assert one.drifts_s() == {"a": (0.1, 0.2)}
+    assert (one.spending.spent_usd, one.spending.n_unknown) == (2.0, 4)
+
+
 def test_a_few_requests_tell_nothing() -> None:
     assert sentinel({"a": [0.1, 0.1, 0.9, 0.9]}).drifts_s() == {}
 

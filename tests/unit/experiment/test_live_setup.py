@@ -62,6 +62,29 @@ def test_arms_are_proposed_so_that_each_step_changes_one_thing() -> None:
     assert told.startswith("a and b differ in model, user_template and params at once")
 
 
+def test_a_limit_must_be_of_a_service_that_is_asked() -> None:
+    limits = "execution:\n  limits:\n    http/m: {in_flight: 2}\n    http: {in_flight: 3}\n"
+    desk.config(A, C, more=f"factors: [model]\n{limits}", url=URL)
+    assert set(desk.ready(variants=("a",)).experiment.execution.limits) == {"http/m", "http"}
+    wrong = "    htp/n: {in_flight: 2}\n    openai: {in_flight: 2}\n"
+    desk.config(A, C, more=f"factors: [model]\n{limits}{wrong}", url=URL)
+    first, second = desk.refused(variants=("a",))
+    assert first.endswith(
+        "no live variant or judge asks a service 'htp/n', so nothing is limited"
+        " | did you mean 'http/n'?"
+    )
+    assert first.startswith("configs/desk.yaml:")
+    assert "'openai'" in second
+
+
+def test_a_judge_is_asked_too() -> None:
+    judge = f"{{id: j, model: http/j, base_url: '{URL}'}}"
+    entry = f"{{id: better, rubric: {{criteria: {{right: the facts}}}}, judges: [{judge}]}}"
+    limits = "execution: {limits: {http/j: {in_flight: 2}}}\n"
+    desk.config(A, C, more=f"factors: [model]\npairwise: [{entry}]\n{limits}", url=URL)
+    assert set(desk.ready().experiment.execution.limits) == {"http/j"}
+
+
 def test_a_route_that_cannot_be_had_is_told_without_its_consequences() -> None:
     desk.config(A, "id: b\nmodel: htp/m", more="factors: []\n", url=URL)
     (told,) = desk.refused()

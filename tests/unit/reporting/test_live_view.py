@@ -507,3 +507,15 @@ def test_an_unknown_cost_of_live_variants_is_no_fault_of_a_recording() -> None:
     assert "Cost is unknown for every variant: a price or a usage is missing." in text
     text = terminal.render(with_parts(latency=()))
     assert "Latency is unknown for every variant: no call of a live variant was answered." in text
+
+
+def test_what_was_spent_and_what_the_cache_avoided_are_told_apart() -> None:
+    run = live_run()
+    cost = {"spent_usd": 0.0, "avoided_usd": 0.00216, "n_cached": 40, "n_unknown": 0}
+    run = replace(run, manifest={**run.manifest, "execution": {"cost": cost}})
+    said = "Spent in this run: $0; avoided by 40 answers from the cache: $0.00216. Costs per"
+    assert said in " ".join(terminal.render(run).split())
+    assert said in html.render(run)
+    assert said.replace("$", "USD ") in markdown.render(run)
+    live = {**run.manifest, "execution": {"cost": {**cost, "n_cached": 0}}}
+    assert build_view(replace(run, manifest=live)).spent == ""
