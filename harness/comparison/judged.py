@@ -42,7 +42,7 @@ def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
         panel.id: panel_units(units, judged.table.judges, panel.judges) for panel in judged.panels
     }
     people = _Labels(judged, by_panel)
-    warnings = list(judged.warnings)
+    warnings = [*judged.warnings, *_of_turns(judged)]
     pairs = [
         judged_pair(judged, panel.id, by_panel[panel.id], pair, people.preferences(panel.id, pair))
         for panel in judged.panels
@@ -172,6 +172,16 @@ def _corrected(one: PairwiseEstimate, pair: JudgedPair, analysis: Analysis) -> P
             "corrected_ci_high": found.high,
         }
     )
+
+
+def _of_turns(judged: Judged) -> Iterator[str]:
+    """Turns of a conversation are other answers: only verdicts on the same one can agree."""
+    turns = np.unique(judged.table.turn)
+    if len(turns) > 1:
+        yield (
+            f"verdicts on {len(turns)} turns are averaged in win rates, and people's labels over "
+            "all of them; where: {turn: ...} takes one"
+        )
 
 
 def _of_pairs(

@@ -79,7 +79,8 @@ def verdicts_of(table: JudgmentTable, panel: Panel, label_of: LabelOf) -> Verdic
     turned = first > second
     low, high = np.minimum(first, second), np.maximum(first, second)
     example, swapped = table.example[rows], table.swapped[rows].astype(np.int32)
-    keys = np.stack([table.judge[rows], example, low, high, table.repeat[rows]], axis=1)
+    asked = (table.repeat[rows], table.turn[rows])
+    keys = np.stack([table.judge[rows], example, low, high, *asked], axis=1)
     unit = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     shown_first = np.where(swapped == 1, p_second, 1 - p_second)
     lengths = table.second_chars[rows] - table.first_chars[rows]
@@ -204,7 +205,7 @@ def _repeats_and_judges(table: JudgmentTable, panel: Panel, own: Verdicts) -> Ma
     wanted = [place for place, name in enumerate(table.judges) if name in panel.judges]
     rows = np.isin(table.judge, wanted) & (table.first != table.second)
     low, high = np.minimum(table.first, table.second), np.maximum(table.first, table.second)
-    pair = np.stack([table.example, low, high], axis=1)[rows]
+    pair = np.stack([table.example, low, high, table.turn], axis=1)[rows]
     place = np.unique(pair, axis=0, return_inverse=True)[1].reshape(-1)
     side = _turned(own.side, own.turned)
     read = side >= 0
@@ -279,7 +280,7 @@ def paired_verdicts(one: Units, other: Units, *, same: bool) -> tuple[IntArray, 
     Within one panel every two verdicts once. Returns both sides, as seen in the order in which the
     first lists the answers (kappa depends on it), and the example of each.
     """
-    groups: dict[tuple[int, int, int], list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     codes = sides(other.p_high)
     for place, key in enumerate(zip(*_keys(other), strict=True)):
         if codes[place] >= 0:
@@ -299,7 +300,8 @@ def paired_verdicts(one: Units, other: Units, *, same: bool) -> tuple[IntArray, 
 
 
 def _keys(units: Units) -> Sequence[list[int]]:
-    return [units.example.tolist(), units.low.tolist(), units.high.tolist()]
+    parts = (units.example, units.low, units.high, units.turn)
+    return [part.tolist() for part in parts]
 
 
 def _mean(values: FloatArray) -> float | None:

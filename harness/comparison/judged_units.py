@@ -15,7 +15,7 @@ BOTH_ORDERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """One row per judge, example, pair and repeat, its orders merged.
+    """One row per judge, example, pair, repeat and turn, its orders merged.
 
     A pair is turned so that `low` is the variant listed first and `high` the later one; `p_high` is
     the preference for the later, NaN where there is none. Two orders that disagree are a tie:
@@ -35,6 +35,7 @@ class Units:
     n_unparsed: IntArray
     one_order: BoolArray
     turned: BoolArray
+    turn: IntArray
     low_chars: FloatArray
     high_chars: FloatArray
 
@@ -57,7 +58,7 @@ def merged(table: JudgmentTable) -> Units:
     turned = table.first > table.second
     low, high = np.minimum(table.first, table.second), np.maximum(table.first, table.second)
     p_high = np.where(turned, 1 - table.p_second, table.p_second)
-    keys = np.stack([table.judge, table.example, low, high, table.repeat], axis=1)
+    keys = np.stack([table.judge, table.example, low, high, table.repeat, table.turn], axis=1)
     _, start, places = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     unit: IntArray = places.reshape(-1).astype(np.int32)
     n = len(start)
@@ -88,6 +89,7 @@ def merged(table: JudgmentTable) -> Units:
         n_unparsed=np.bincount(unit[~read], minlength=n).astype(np.int32),
         one_order=one_order,
         turned=turned[start],
+        turn=table.turn[start],
         low_chars=np.where(turned, table.second_chars, table.first_chars)[start],
         high_chars=np.where(turned, table.first_chars, table.second_chars)[start],
     )

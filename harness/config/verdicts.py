@@ -7,8 +7,9 @@ A row names its example (`id`), its `judge`, two answers and a verdict, in one o
 * `better`: 1, 2, `tie` or null, for answers that have no names but these numbers;
 * `winner`, `loser` and `count`: votes that nobody assigned to examples.
 
-`swapped` tells whether the second answer was shown first; `repeat` (or `turn`) numbers verdicts on
-the same pair. Null is a verdict that could not be read: it is counted, and scored by nobody.
+`swapped` tells whether the second answer was shown first; `repeat` numbers verdicts on the same
+answers, `turn` is that of a conversation. Null is a verdict that could not be read: it is counted,
+and scored by nobody.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class _Row:
     flipped: bool = False
     swapped: int = UNKNOWN_ORDER
     repeat: int = 0
+    turn: int = 0
     count: int = 1
     chars: tuple[float | None, float | None] = (None, None)
     cost_usd: float | None = None
@@ -136,6 +138,7 @@ def _add(builder: TableBuilder, row: _Row) -> None:
             flipped=row.flipped,
             swapped=row.swapped,
             repeat=row.repeat,
+            turn=row.turn,
             chars=row.chars,
             cost_usd=row.cost_usd,
             latency_s=row.latency_s,
@@ -156,7 +159,8 @@ def _verdict(
         return None
     read = wrong.check("winner", _preference, ours, pair)
     swapped = wrong.check("swapped", _swapped, ours.get("swapped"))
-    repeat = wrong.check("repeat", _whole, ours.get("repeat", ours.get("turn")), "repeat")
+    repeat = wrong.check("repeat", _whole, ours.get("repeat"), "repeat")
+    turn = wrong.check("turn", _whole, ours.get("turn"), "turn")
     count = wrong.check("count", _whole, ours.get("count", 1), "count")
     chars = tuple(
         wrong.check(name, _amount, ours.get(name), name)
@@ -168,7 +172,7 @@ def _verdict(
     quote = ours.get("quote")
     return _Row(
         example, by, pair, p_second, flipped, UNKNOWN_ORDER if swapped is None else swapped,
-        repeat or 0, count or 0, (chars[0], chars[1]), cost, time,
+        repeat or 0, turn or 0, count or 0, (chars[0], chars[1]), cost, time,
         quote if isinstance(quote, str) else "",
     )  # fmt: skip
 
@@ -254,12 +258,12 @@ def _check_known(row: _Row, known: Known, wrong: Mistakes) -> None:
 
 def _check_once(row: _Row, line: Row, seen: dict[tuple[object, ...], int], wrong: Mistakes) -> None:
     """Note a verdict given twice. One on the pair turned round is another vote, with a number."""
-    key = (row.judge, row.example, row.pair, row.swapped, row.repeat)
+    key = (row.judge, row.example, row.pair, row.swapped, row.repeat, row.turn)
     if key in seen:
         what = f"'{row.judge}' has judged this pair before, on line {seen[key]}"
         wrong.append(RowError(what, _REPEAT_HINT, "id"))
     seen.setdefault(key, line.line)
-    turned = (row.judge, row.example, row.pair[::-1], row.swapped, row.repeat)
+    turned = (row.judge, row.example, row.pair[::-1], row.swapped, row.repeat, row.turn)
     if row.swapped == UNKNOWN_ORDER and turned in seen:
         row.repeat += 1
 

@@ -14,7 +14,7 @@ from harness.core.score import BoolArray, FloatArray, IntArray
 
 UNKNOWN_ORDER = -1
 _NO_VERDICT = "no verdict"
-_N_CODES, _N_NUMBERS = 7, 5
+_N_CODES, _N_NUMBERS = 8, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class JudgmentTable:
     or 1, 0.5 for a tie, or a probability; NaN where no verdict could be read. `swapped` is 1 where
     the second answer was shown first, 0 where it was not, `UNKNOWN_ORDER` where nobody says.
     `flipped` marks a recorded tie of two orders that disagreed. `repeat` counts verdicts on the
-    same pair (turns of a conversation too). Lengths in characters, costs and times are NaN where
-    unknown. `reasons` tell by row why there is no verdict, or why it was given
+    same pair of answers, `turn` is that of a conversation. Lengths in characters, costs and times
+    are NaN where unknown. `reasons` tell by row why there is no verdict, or why it was given
     without asking; `quotes` what the judge said.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
-        "judge", "example", "first", "second", "p_second", "swapped", "flipped", "repeat",
+        "judge", "example", "first", "second", "p_second", "swapped", "flipped", "repeat", "turn",
         "first_chars", "second_chars", "cost_usd", "latency_s",
     )  # fmt: skip
 
@@ -47,6 +47,7 @@ class JudgmentTable:
     swapped: NDArray[np.int8]
     flipped: BoolArray
     repeat: IntArray
+    turn: IntArray
     first_chars: FloatArray
     second_chars: FloatArray
     cost_usd: FloatArray
@@ -131,6 +132,7 @@ class TableBuilder:
         flipped: bool = False,
         swapped: int = UNKNOWN_ORDER,
         repeat: int = 0,
+        turn: int = 0,
         chars: tuple[float | None, float | None] = (None, None),
         cost_usd: float | None = None,
         latency_s: float | None = None,
@@ -152,6 +154,7 @@ class TableBuilder:
                 swapped,
                 flipped,
                 repeat,
+                turn,
             )
         )
         numbers = (p_second, *chars, cost_usd, latency_s)
@@ -173,6 +176,7 @@ class TableBuilder:
             swapped=codes[:, 4].astype(np.int8),
             flipped=codes[:, 5].astype(np.bool_),
             repeat=codes[:, 6].copy(),
+            turn=codes[:, 7].copy(),
             first_chars=numbers[:, 1].copy(),
             second_chars=numbers[:, 2].copy(),
             cost_usd=numbers[:, 3].copy(),

@@ -182,3 +182,14 @@ def test_the_queue_begins_with_what_is_least_sure_and_leaves_out_what_people_hav
     assert "orders disagree" in queue[0].reasons
     assert "judges disagree" in queue[1].reasons
     assert queue[-1].reasons == ()
+
+
+def test_verdicts_agree_only_on_the_same_turn_of_a_conversation():
+    builder = TableBuilder()
+    for turn, (one, other) in enumerate(((1.0, 1.0), (0.0, 0.0)), 1):
+        builder.add("e", "one", ("a", "b"), one, turn=turn)
+        builder.add("e", "other", ("a", "b"), other, turn=turn)
+    found = judged_comparison(judged(builder), ANALYSIS)
+    between = next(a for a in found.agreements if a.first != a.second)
+    assert (between.n, between.share) == (2, 1.0)
+    assert any("2 turns" in text for text in found.warnings)
