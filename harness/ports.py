@@ -74,6 +74,10 @@ class JudgedScorer(Scorer, Protocol):
         """How often it is asked about every answer."""
         ...
 
+    def selects(self, example: Example) -> bool:
+        """Whether answers to the example are judged."""
+        ...
+
     def to_judge(self, example: Example, record: Record) -> str | None:
         """The answer as the judge is to see it; None if the scorer needs no verdict on it."""
         ...

@@ -98,6 +98,10 @@ class Rubric(ScorerModel):
             for name, meaning in self.criteria.items()
         )
 
+    def selects(self, example: Example) -> bool:
+        """Whether answers to the example are judged (`where`)."""
+        return self._selects(example)
+
     def to_judge(self, example: Example, record: Record) -> str | None:
         """The answer as the judge is to see it; None where it is settled without one."""
         if not isinstance(record.outcome, Answer) or not self._selects(example):
