@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from harness.core.chat import Completion, ModelRequest, ToolSpec
 from harness.core.example import Example
 from harness.core.passage import Chunk, Passage, Query, Ranking
+from harness.core.pointwise import Verdicts
 from harness.core.record import Record
 from harness.core.score import FloatArray, Metric, ScoreOutcome
 from harness.core.tools import ToolResult
@@ -43,6 +44,46 @@ class Scorer(Protocol):
         A metric that does not apply to the example is `Unscored(..., applicable=False)` for
         every record of that example alike.
         """
+        ...
+
+
+class JudgedScorer(Scorer, Protocol):
+    """A scorer whose verdicts a model gives, which is asked once all trials have ended.
+
+    It has a class attribute `asks_judge = True`, and an option `judge`: how the model is asked, in
+    the words of a variant. `criteria`, `show` and `repeats` are as in `RubricSpec`.
+    """
+
+    @property
+    def id(self) -> str:
+        """The scorer's name."""
+        ...
+
+    @property
+    def criteria(self) -> Mapping[str, str]:
+        """What each criterion means, by its name."""
+        ...
+
+    @property
+    def show(self) -> Sequence[str]:
+        """What the judge sees beside the answer."""
+        ...
+
+    @property
+    def repeats(self) -> int:
+        """How often it is asked about every answer."""
+        ...
+
+    def selects(self, example: Example) -> bool:
+        """Whether answers to the example are judged."""
+        ...
+
+    def to_judge(self, example: Example, record: Record) -> str | None:
+        """The answer as the judge is to see it; None if the scorer needs no verdict on it."""
+        ...
+
+    def given(self, verdicts: Verdicts) -> Scorer:
+        """The scorer that tells these verdicts."""
         ...
 
 

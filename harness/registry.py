@@ -27,7 +27,7 @@ from harness.config.validate import in_order, option_problems, problems_of
 from harness.core.values import fingerprint
 from harness.core.variant import Component
 from harness.errors import InputError, Problem
-from harness.ports import Scorer
+from harness.ports import JudgedScorer, Scorer
 
 Kind: TypeAlias = Literal["scorer", "provider", "retriever", "reranker", "tool"]
 
@@ -86,6 +86,7 @@ SCORERS: dict[str, str] = {
     "retrieval": f"{_PACKAGE}.retrieval:Retrieval",
     "tool_calls": f"{_PACKAGE}.tool_calls:ToolCalls",
     "field": f"{_PACKAGE}.field:Field",
+    "rubric": f"{_PACKAGE}.rubric:Rubric",
     "python": f"{_PACKAGE}.python:Python",
 }
 """The built-in scorers: name (`use:`) to `module:Class`."""
@@ -207,6 +208,21 @@ def usable_scorers(specs: Iterable[ScorerSpec]) -> tuple[list[Scorer], list[Prob
                 Problem(spec.where("id"), f"two metrics are called '{metric}'") for metric in double
             ]
     return scorers, problems
+
+
+def asks_judge(use: str) -> bool:
+    """Whether the scorer of that name has its verdicts from a model (`ports.JudgedScorer`)."""
+    try:
+        return bool(getattr(find("scorer", use), "asks_judge", False))
+    except InputError:
+        return False
+
+
+def judged_scorers(scorers: Iterable[Scorer]) -> list[JudgedScorer]:
+    """Those that have their verdicts from a model."""
+    return [
+        cast("JudgedScorer", scorer) for scorer in scorers if getattr(scorer, "asks_judge", False)
+    ]
 
 
 def scorer_fingerprint(scorer: Scorer) -> str:

@@ -41,6 +41,7 @@ def _lines(checked: Check, config: Path) -> Iterator[str]:
     others = [variant for variant in checked.variants if variant != checked.baseline]
     yield f"variants: {checked.baseline} (baseline), {', '.join(others)}".removesuffix(", ")
     yield from _calls(checked, config)
+    yield from _judge_calls(checked)
     yield f"metrics: {', '.join(checked.metrics)}"
     yield f"primary: {', '.join(checked.primary)}"
     yield f"gate: {checked.gate_rules} rules" if checked.gate_rules else "gate: none"
@@ -90,6 +91,29 @@ def _calls(checked: Check, config: Path) -> Iterator[str]:
     yield from table(("variant", "model", "model calls", "cost"), rows)
     for note in _cost_notes(checked):
         yield from wrapped(note)
+
+
+def _judge_calls(checked: Check) -> Iterator[str]:
+    """How many calls judges get, which come on top."""
+    from harness.reporting.columns import table
+
+    found = checked.judges
+    if not found:
+        return
+    total = sum(one.calls_most for one in found)
+    yield f"judge calls: at most {total} beside these, retries aside"
+    yield ""
+    rows = [
+        (
+            one.id if one.id == one.judge else f"{one.id}: {one.judge}",
+            one.model,
+            str(one.calls_most),
+            "unknown" if one.unpriced else "known",
+        )
+        for one in found
+    ]
+    yield from table(("judge", "model", "calls at most", "price"), rows)
+    yield ""
 
 
 def _cost(found: VariantForecast) -> str:

@@ -8,13 +8,19 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.config.judging_models import JudgeFile, LengthControlFile, PairwiseFile
+from harness.config.judging_models import (
+    JudgeFile,
+    LengthControlFile,
+    PairwiseFile,
+    RubricJudgeFile,
+)
 from harness.config.live_components import model_choice
 from harness.config.live_files import read_template
 from harness.config.live_texts import check_secrets
 from harness.config.source import Location, Source
 from harness.config.spot import Spot
 from harness.config.suggest import did_you_mean
+from harness.config.validate import validated
 from harness.config.variables import with_variables
 from harness.core.pairwise import JudgeSpec, LengthSpec, PairwiseSpec, Rubric
 from harness.core.variant import Template
@@ -47,6 +53,26 @@ def read_pairwise(source: Source, problems: list[Problem]) -> tuple[PairwiseSpec
     places = [(spec.id, spec.place("id")) for spec in found]
     problems += _doubled(places, "judged comparisons", "give each an id of its own")
     return tuple(found)
+
+
+def read_rubric_judge(
+    source: Source, at: Location, scorer: str, problems: list[Problem]
+) -> JudgeSpec | None:
+    """The judge of a scorer's entry at `at`; None, with what is wrong, if there is none to read.
+
+    That there is no `judge` at all, or no mapping, is told with the scorer's options.
+    """
+    where: Location = (*at, "judge")
+    if not isinstance(source.value(at).get("judge"), dict):
+        return None
+    expanded = with_variables(source, where, problems)
+    spot = Spot(expanded, where, problems)
+    check_secrets(spot, expanded.value(where))
+    file = validated(RubricJudgeFile, expanded, problems, where)
+    if file is None:
+        return None
+    choice = model_choice(file, spot)
+    return JudgeSpec(scorer, choice, structured=file.structured, where=spot.where())
 
 
 class _Reader:

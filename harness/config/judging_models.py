@@ -39,6 +39,19 @@ class JudgeFile(ModelKeys):
     """Ask the provider to constrain the JSON, where it can; false for a server that refuses."""
 
 
+class RubricJudgeFile(ModelKeys):
+    """The model that judges for a scorer, asked as a variant's model is."""
+
+    key_hints: ClassVar[dict[str, str]] = ModelKeys.key_hints | {
+        "id": "the judge is named by its scorer",
+        "prompt": "the scorer's criteria and show say what the judge is asked",
+        "verdict": "a judge of single answers replies as JSON",
+    }
+
+    structured: bool = True
+    """Ask the provider to constrain the JSON, where it can; false for a server that refuses."""
+
+
 class LengthControlFile(FileModel):
     """What a win rate at equal lengths is fitted with; every part may be left out."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from harness.config.judging_models import RubricJudgeFile
 from harness.config.models import MODELS, FileKind
 from harness.config.prices import PriceFile
 from harness.config.variant_schema import variant_schema
@@ -50,6 +51,11 @@ def _scorer_entry(
         definitions.update(schema.pop("$defs", {}))
         schema["properties"]["use"] = {"const": use, "description": schema.get("description", "")}
         schema.pop("title", None)
+        if getattr(model, "asks_judge", False):  # the plugin knows no models
+            asked = RubricJudgeFile.model_json_schema(ref_template="#/$defs/{model}")
+            definitions.update(asked.pop("$defs", {}))
+            described = schema["properties"]["judge"]["description"]
+            schema["properties"]["judge"] = {**asked, "description": described}
         rules.append(
             {"if": {"properties": {"use": {"const": use}}, "required": ["use"]}, "then": schema}
         )

@@ -46,3 +46,5 @@ def _asked(ready: Prepared) -> Iterator[tuple[str, ModelChoice]]:
     for spec in ready.experiment.pairwise:
         for judge in spec.judges:
             yield f"the judge {judge.id}", asked_model(judge)
+    for rubric in ready.setup.rubrics:
+        yield f"the judge of {rubric.id}", rubric.judge.model

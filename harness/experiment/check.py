@@ -12,7 +12,12 @@ from harness.core.experiment import factor_table
 from harness.core.values import JsonValue
 from harness.errors import InputError, Problem
 from harness.experiment.chunking import corpus_warnings
-from harness.experiment.forecast import VariantForecast, forecasts
+from harness.experiment.forecast import (
+    JudgeForecast,
+    VariantForecast,
+    forecasts,
+    judge_forecasts,
+)
 from harness.experiment.prepare import Prepared, prepare
 from harness.statistics.power import planned_detectable_difference
 
@@ -37,7 +42,8 @@ class SlicePlan:
 class Check:
     """A valid experiment, as it would run.
 
-    `forecasts` tell the calls of models and their cost by live variant. `confounded` are the
+    `forecasts` tell the calls of models and their cost by live variant, `judges` the calls of
+    judges, which come on top. `confounded` are the
     excused pairs, `ladder` the arms that are missing for each step to change
     one thing. `operations` are the live variants' figures of owning them.
     """
@@ -52,6 +58,7 @@ class Check:
     n_trials: int
     n_recorded: int
     forecasts: tuple[VariantForecast, ...]
+    judges: tuple[JudgeForecast, ...]
     prices_date: str
     metrics: tuple[str, ...]
     primary: tuple[str, ...]
@@ -92,6 +99,7 @@ def check_experiment(config: Path) -> Check:
         n_trials=n_trials,
         n_recorded=len(ready.records),
         forecasts=planned,
+        judges=judge_forecasts(ready),
         prices_date=ready.setup.prices.date,
         metrics=tuple(metric.id for scorer in ready.scorers for metric in scorer.metrics),
         primary=tuple(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from harness.core.pairwise import PairwiseSpec
+from harness.core.pointwise import RubricSpec
 from harness.core.values import JsonValue
 from harness.core.variant import Component, LiveVariant, ModelChoice, Retrieval
 from harness.errors import InputError, Problem
@@ -131,7 +132,9 @@ def build_components(
 
 
 def build_judges(
-    specs: Iterable[PairwiseSpec], allowed_hosts: Sequence[str] | None, problems: list[Problem]
+    specs: Iterable[PairwiseSpec | RubricSpec],
+    allowed_hosts: Sequence[str] | None,
+    problems: list[Problem],
 ) -> Components:
     """The providers of all judges, as `build_components` makes those of variants.
 

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.core.example import Example
+from harness.core.pairwise import JudgeSpec
 from harness.core.variant import LiveVariant, Shot
 from harness.experiment.components import model_choices
 from harness.experiment.prepare import Prepared
 from harness.experiment.pricing import price_of
+from harness.experiment.rubrics import judged_of
+from harness.judging.pairs import pairs_of
 from harness.planning.forecast import (
     Calls,
     Range,
@@ -46,6 +49,43 @@ class VariantForecast:
 def forecasts(ready: Prepared) -> tuple[VariantForecast, ...]:
     """A forecast for every live variant of an experiment that is valid."""
     return tuple(_forecast(variant, ready) for variant in ready.experiment.live)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeForecast:
+    """One judge: the most calls that it gets in the whole run, retries aside.
+
+    Fewer where systems fail, whose answers need no judge, and where verdicts are kept from before.
+    `id` is the judged comparison's, or the scorer's.
+    """
+
+    id: str
+    judge: str
+    model: str
+    calls_most: int
+    unpriced: bool
+
+
+def judge_forecasts(ready: Prepared) -> tuple[JudgeForecast, ...]:
+    """A forecast for every judge that is asked, of pairs of answers and of single ones."""
+    experiment, examples = ready.experiment, ready.evalset.examples
+    ids = [variant.id for variant in experiment.variants]
+    found = []
+    for spec in experiment.pairwise:
+        n_pairs = len(pairs_of(ids, experiment.baseline, spec.pairs))
+        n_orders = 2 if spec.orders == "both" else 1
+        n_calls = n_pairs * n_orders * spec.repeats * _n_trials(ready)
+        found += [_judge_forecast(spec.id, judge, n_calls, ready) for judge in spec.judges]
+    for rubric in judged_of(ready.setup.rubrics, ready.scorers):
+        n_selected = sum(rubric.scorer.selects(example) for example in examples)
+        n_calls = n_selected * len(ids) * experiment.repeats * rubric.spec.repeats
+        found.append(_judge_forecast(rubric.spec.id, rubric.spec.judge, n_calls, ready))
+    return tuple(found)
+
+
+def _judge_forecast(name: str, judge: JudgeSpec, n_calls: int, ready: Prepared) -> JudgeForecast:
+    price = price_of(ready.setup.prices, judge.model)
+    return JudgeForecast(name, judge.id, judge.model.id, n_calls, price is None)
 
 
 def _forecast(variant: LiveVariant, ready: Prepared) -> VariantForecast:

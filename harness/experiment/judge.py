@@ -14,34 +14,31 @@ from time import perf_counter
 from typing import TypeAlias
 
 from harness.config.variant import RecordedVariant
-from harness.core.chat import Message, ServiceError
+from harness.core.chat import ServiceError
 from harness.core.example import EvalSet
 from harness.core.experiment import Execution
 from harness.core.judging import TableBuilder
-from harness.core.pairwise import JudgeSpec, PairwiseSpec, Rubric
+from harness.core.pairwise import PairwiseSpec
+from harness.core.pointwise import RubricSpec, Verdicts
 from harness.core.prices import PriceBook
-from harness.core.record import Record, Stage
+from harness.core.record import Record
 from harness.core.values import JsonValue
-from harness.core.variant import LiveVariant, Prompt, Subtask, Template
+from harness.core.variant import LiveVariant
 from harness.errors import InputError, Problem
 from harness.execution.budget import Budget
 from harness.execution.pacing import ServicePacer
 from harness.execution.run import MonotonicTimer, in_event_loop
+from harness.experiment.bench import Bench
 from harness.experiment.components import Components
 from harness.experiment.indexes import cache_root
-from harness.experiment.judge_checks import asked_model, schema_of
+from harness.experiment.marking import Judged, Marking
 from harness.experiment.pricing import pricer
 from harness.experiment.readiness import secrets_of
 from harness.judging.families import family
 from harness.judging.pairs import Pair, asked_of, duels_of, pairs_of
-from harness.judging.panel import Ask, Judge, Panel, Reply, Tally
-from harness.judging.prompt import JudgePrompt
-from harness.ports import Pacer
+from harness.judging.panel import Panel
 from harness.storage.answers import AnswerCache
-from harness.system.asking import Asker, Question
-from harness.system.log import TrialLog
 from harness.system.parts import Parts
-from harness.system.redaction import Redactor
 
 Variant: TypeAlias = RecordedVariant | LiveVariant
 
@@ -69,28 +66,38 @@ class JudgeRun:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What the judges said: the verdicts by the id of their comparison.
+    """What the judges said: the verdicts by the id of their comparison, or of their scorer.
 
     `left_out` counts, by comparison and pair, what was not judged because an answer was lost to the
-    infrastructure. `facts` are for the manifest, `warnings` for whoever reads the figures.
+    infrastructure. `facts`, and `rubric_facts` of scorers, are for the manifest, `warnings` for
+    whoever reads the figures.
     """
 
     builders: Mapping[str, TableBuilder] = field(default_factory=dict)
+    verdicts: Mapping[str, Verdicts] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[Pair, int]] = field(default_factory=dict)
     facts: tuple[Mapping[str, JsonValue], ...] = ()
+    rubric_facts: tuple[Mapping[str, JsonValue], ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def judge_all(
-    entries: Sequence[PairwiseSpec], evalset: EvalSet, records: Iterable[Record], run: JudgeRun
+    entries: Sequence[PairwiseSpec],
+    evalset: EvalSet,
+    records: Iterable[Record],
+    run: JudgeRun,
+    rubrics: Sequence[Judged] = (),
 ) -> Judging:
     """Have every pair of answers judged by the judges of every comparison that has any.
+
+    And every single answer by those of scorers.
 
     Args:
         entries: the judged comparisons; those of recorded verdicts are passed over.
         evalset: the examples that were run.
-        records: of all trials.
+        records: of all trials; gone through more than once.
         run: what is judged, and with what.
+        rubrics: the scorers that a model judges for.
 
     Raises:
         InputError: if a judge's client cannot be opened; none has been asked then.
@@ -99,13 +106,12 @@ def judge_all(
         OSError: if the answers kept between runs cannot be read or written.
     """
     asked = [spec for spec in entries if spec.judges]
-    if not asked:
+    if not asked and not rubrics:
         return Judging()
-    kept = list(records)
     # a run reads what others have written: each time judges are asked counts as one of its own
     cache = AnswerCache(cache_root(), f"judges-{secrets.token_hex(8)}") if run.cache else None
     try:
-        return in_event_loop(lambda: _judge_all(asked, evalset, kept, run, cache))
+        return in_event_loop(lambda: _judge_all(asked, evalset, records, run, rubrics, cache))
     finally:
         if cache is not None:
             cache.close()
@@ -114,13 +120,14 @@ def judge_all(
 async def _judge_all(
     specs: Sequence[PairwiseSpec],
     evalset: EvalSet,
-    records: Sequence[Record],
+    records: Iterable[Record],
     run: JudgeRun,
+    rubrics: Sequence[Judged],
     cache: AnswerCache | None,
 ) -> Judging:
     budget = None if run.budget_usd is None else Budget(run.budget_usd, run.spent_usd)
     timer = MonotonicTimer()
-    bench = _Bench(
+    bench = Bench(
         Parts(
             providers=run.components.providers,
             cost_usd=pricer(run.prices),
@@ -134,8 +141,10 @@ async def _judge_all(
     found: dict[str, TableBuilder] = {}
     left_out: dict[str, Mapping[Pair, int]] = {}
     facts: list[Mapping[str, JsonValue]] = []
+    every: list[PairwiseSpec | RubricSpec] = [*specs, *(rubric.spec for rubric in rubrics)]
+    marking = Marking(evalset, records, run.variants, run.seed, run.execution.concurrency)
     try:
-        await _open(specs, run.components)
+        await _open(every, run.components)
         for spec in specs:
             found[spec.id] = TableBuilder.of(
                 (variant.id for variant in run.variants),
@@ -145,18 +154,25 @@ async def _judge_all(
                 spec, evalset, records, run, bench, found[spec.id]
             )
             facts.append(told)
+        marked = {rubric.spec.id: await marking.marks(rubric, bench) for rubric in rubrics}
     finally:
         await run.components.close()
-    warnings = (*family_warnings(specs, run.variants), *_lost_warnings(left_out))
-    return Judging(found, left_out, tuple(facts), warnings)
+    return Judging(
+        builders=found,
+        verdicts={name: verdicts for name, (verdicts, _) in marked.items()},
+        left_out=left_out,
+        facts=tuple(facts),
+        rubric_facts=tuple(told for _, told in marked.values()),
+        warnings=(*family_warnings(every, run.variants), *_lost_warnings(left_out)),
+    )
 
 
 async def _judged(
     spec: PairwiseSpec,
     evalset: EvalSet,
-    records: Sequence[Record],
+    records: Iterable[Record],
     run: JudgeRun,
-    bench: _Bench,
+    bench: Bench,
     builder: TableBuilder,
 ) -> tuple[dict[str, JsonValue], Mapping[Pair, int]]:
     """Judge one comparison; returns its facts, and the pairs that were left out."""
@@ -172,7 +188,7 @@ async def _judged(
     facts: dict[str, JsonValue] = {
         "id": spec.id,
         "judges": [
-            _judge_facts(judge, ready, panel.tallies[judge.id], bench)
+            bench.facts(judge, ready.prompt.sha256, panel.tallies[judge.id])
             for judge, ready in zip(spec.judges, judges, strict=True)
         ],
         "left_out": [{"pair": list(pair), "n": n} for pair, n in duels.left_out.items()],
@@ -181,43 +197,7 @@ async def _judged(
     return facts, duels.left_out
 
 
-@dataclass(frozen=True, slots=True)
-class _Bench:
-    """What judges are made ready with."""
-
-    parts: Parts
-    pacer: Pacer
-    timer: MonotonicTimer
-
-    def judge(self, judge: JudgeSpec, spec: PairwiseSpec) -> Judge:
-        """A judge, ready to be asked."""
-        rubric = spec.rubric or Rubric("", {})  # the config has seen to one
-        prompt = JudgePrompt(rubric, spec.show, judge.verdict, judge.prompt)
-        return Judge(judge.id, prompt, judge.verdict, self._ask(judge))
-
-    def _ask(self, judge: JudgeSpec) -> Ask:
-        choice = asked_model(judge)
-        subtask = Subtask(choice, Prompt(None, Template(judge.id, "")))
-        asker = Asker(subtask, self.parts, self.pacer)
-        schema = schema_of(judge, self.parts.providers[choice.provider.key])
-        redactor = Redactor(self.parts.secrets)
-
-        async def ask(messages: tuple[Message, ...], repeat: int) -> Reply:
-            log = TrialLog(self.timer, repeat)
-            ended = await asker.call(log, Stage.GENERATE, Question(messages, schema=schema))
-            (step,) = ended.steps
-            if ended.value is None:
-                error = ended.error
-                reason = f"{error.kind}: {error.message}" if error else ""
-                return Reply(None, step.cost_usd, reason=redactor.text(reason))
-            answer = redactor.completion(ended.value)
-            latency_s = None if log.cached else step.latency_s
-            return Reply(answer, step.cost_usd, latency_s, cached=log.cached)
-
-        return ask
-
-
-async def _open(specs: Sequence[PairwiseSpec], components: Components) -> None:
+async def _open(specs: Sequence[PairwiseSpec | RubricSpec], components: Components) -> None:
     """Have the clients of the judges' models imported.
 
     Raises:
@@ -236,32 +216,9 @@ async def _open(specs: Sequence[PairwiseSpec], components: Components) -> None:
         raise InputError(problems)
 
 
-def _judge_facts(
-    judge: JudgeSpec, ready: Judge, tally: Tally, bench: _Bench
-) -> dict[str, JsonValue]:
-    """What a judge is, for the manifest, and what it took."""
-    provider = bench.parts.providers[judge.model.provider.key]
-    return {
-        "id": judge.id,
-        "model": judge.model.id,
-        "params": dict(asked_model(judge).params),
-        "identity": dict(provider.identity),
-        "served_models": sorted(tally.served),
-        "verdict": judge.verdict,
-        "structured": schema_of(judge, provider) is not None,
-        "prompt_sha256": ready.prompt.sha256,
-        "n_calls": tally.n_calls,
-        "n_cached": tally.n_cached,
-        "n_unparsed": tally.n_unparsed,
-        "n_decided": tally.n_decided,
-        "n_unknown_cost": tally.n_unknown,
-        "cost_usd": None if tally.n_unknown else tally.cost_usd,
-        "avoided_usd": tally.avoided_usd,
-        "latency_s": tally.latency_s,
-    }
-
-
-def family_warnings(specs: Iterable[PairwiseSpec], variants: Iterable[Variant]) -> list[str]:
+def family_warnings(
+    specs: Iterable[PairwiseSpec | RubricSpec], variants: Iterable[Variant]
+) -> list[str]:
     """Judges that are of one family with a system whose answers they judge."""
     families = [(variant.id, found) for variant in variants for found in _families(variant)]
     told: dict[str, None] = {}

@@ -10,10 +10,12 @@ from harness.config.suggest import did_you_mean
 from harness.core.chat import ModelRequest
 from harness.core.example import EvalSet
 from harness.core.pairwise import JudgeSpec, PairwiseSpec
+from harness.core.pointwise import RubricSpec
 from harness.core.values import Absent, JsonValue
 from harness.core.variant import ModelChoice
 from harness.errors import Problem
 from harness.experiment.components import Components
+from harness.judging.criteria import PASSAGES, schema_of_criteria
 from harness.judging.verdict import SCHEMA
 from harness.ports import Provider
 
@@ -32,17 +34,22 @@ def asked_model(judge: JudgeSpec) -> ModelChoice:
     return replace(judge.model, params={**_TOKEN_PARAMS, **judge.model.params})
 
 
-def schema_of(judge: JudgeSpec, provider: Provider) -> Mapping[str, JsonValue] | None:
+def schema_of(
+    judge: JudgeSpec, provider: Provider, schema: Mapping[str, JsonValue] = SCHEMA
+) -> Mapping[str, JsonValue] | None:
     """The schema that the provider is asked to hold replies to; None if it is not, or cannot."""
     if judge.verdict != "json" or not judge.structured:
         return None
     plain = _request(judge, None)
-    refused = set(provider.problems(replace(plain, schema=SCHEMA))) - set(provider.problems(plain))
-    return None if refused else SCHEMA
+    refused = set(provider.problems(replace(plain, schema=schema))) - set(provider.problems(plain))
+    return None if refused else schema
 
 
 def judge_problems(
-    specs: Sequence[PairwiseSpec], judges: Components, evalset: EvalSet | None
+    specs: Sequence[PairwiseSpec],
+    judges: Components,
+    evalset: EvalSet | None,
+    rubrics: Sequence[RubricSpec] = (),
 ) -> Iterator[Problem]:
     """Requests that a judge's model would refuse, and what no example has.
 
@@ -50,18 +57,27 @@ def judge_problems(
         specs: the judged comparisons.
         judges: the judges' providers, as far as they could be built.
         evalset: the set; None where it cannot be read.
+        rubrics: the scorers that a model judges for.
     """
     for spec in specs:
         for judge in spec.judges:
-            provider = judges.providers.get(judge.model.provider.key)
-            if provider is not None:
-                yield from _refused(judge, provider)
+            yield from _refused(judge, judges, SCHEMA)
         if evalset is not None:
             yield from _unknown_parts(spec, evalset)
+    for rubric in rubrics:
+        yield from _refused(rubric.judge, judges, schema_of_criteria(rubric.criteria))
+        if evalset is not None and rubric.where:
+            asked = [path for path in rubric.show if path != PASSAGES]
+            yield from _shown_by_none(asked, rubric.where, evalset)
 
 
-def _refused(judge: JudgeSpec, provider: Provider) -> Iterator[Problem]:
-    for what in provider.problems(_request(judge, schema_of(judge, provider))):
+def _refused(
+    judge: JudgeSpec, judges: Components, schema: Mapping[str, JsonValue]
+) -> Iterator[Problem]:
+    provider = judges.providers.get(judge.model.provider.key)
+    if provider is None:
+        return
+    for what in provider.problems(_request(judge, schema_of(judge, provider, schema))):
         where = judge.model.provider.where()
         yield Problem(where, f"the judge {judge.id}: {judge.model.id}: {what}")
 
@@ -75,16 +91,20 @@ def _unknown_parts(spec: PairwiseSpec, evalset: EvalSet) -> Iterator[Problem]:
     """Parts of an example that are to be shown and that no example has."""
     from harness.templating.template import field_names
 
-    for path in spec.show:
-        if all(_lacks(example.look_up(path)) for example in evalset.examples):
-            hint = "show: [input, target], or dotted paths in an example"
-            yield Problem(spec.place("show"), f"show: no example has '{path}'", hint)
+    yield from _shown_by_none(spec.show, spec.place("show"), evalset)
     fields: Collection[str] = input_fields(evalset)
     for judge in spec.judges:
         used = field_names(judge.prompt.text, "input") if judge.prompt and fields else set()
         for name in sorted(used - set(fields)):
             what = f"{judge.prompt.name if judge.prompt else ''}: no input has the field '{name}'"
             yield Problem(judge.where, what, did_you_mean(name, fields))
+
+
+def _shown_by_none(paths: Sequence[str], where: str, evalset: EvalSet) -> Iterator[Problem]:
+    for path in paths:
+        if all(_lacks(example.look_up(path)) for example in evalset.examples):
+            hint = "show: [input, target], or dotted paths in an example"
+            yield Problem(where, f"show: no example has '{path}'", hint)
 
 
 def _lacks(value: JsonValue | Absent) -> bool:

@@ -18,6 +18,7 @@ from harness.config.live_checks import (
 from harness.config.prices import load_prices
 from harness.config.variant import Entry, RecordedVariant
 from harness.core.experiment import Excuse, VariantFacts
+from harness.core.pointwise import RubricSpec
 from harness.core.prices import PriceBook
 from harness.core.values import JsonValue, fingerprint
 from harness.core.variant import LiveVariant
@@ -27,9 +28,11 @@ from harness.experiment.components import Components, build_components, build_ju
 from harness.experiment.judge_checks import judge_problems
 from harness.experiment.limits import limit_problems
 from harness.experiment.readiness import unready
+from harness.experiment.rubrics import rubrics_of
 from harness.planning.factors import Arm, Confounded, check, remarks
 from harness.planning.ladder import ladder
 from harness.plugins.search.metadata_filter import filter_problems
+from harness.ports import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class LiveSetup:
     `arms` are all variants by their factors. `excused` are pairs that differ in more than the
     declared factors, with the reason why that was accepted; `ladder` says which variants would
     have to be added for each step to change one thing; `warnings` say what will disappoint.
-    `judges` are the providers of models that judge.
+    `judges` are the providers of models that judge, `rubrics` the scorers that they judge for.
     """
 
     components: Components = field(default_factory=Components)
@@ -49,6 +52,7 @@ class LiveSetup:
     ladder: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     judges: Components = field(default_factory=Components)
+    rubrics: tuple[RubricSpec, ...] = ()
 
     def variant_facts(self, variant: LiveVariant) -> VariantFacts:
         """What is known of a live variant; its fingerprint covers every plugin's identity."""
@@ -59,7 +63,11 @@ class LiveSetup:
 
 
 def set_up(
-    draft: Draft, found: Examined, chosen: Sequence[str] | None, problems: list[Problem]
+    draft: Draft,
+    found: Examined,
+    chosen: Sequence[str] | None,
+    problems: list[Problem],
+    scorers: Sequence[Scorer] = (),
 ) -> LiveSetup:
     """Build what the live variants of a draft use; adds everything wrong to `problems`.
 
@@ -68,17 +76,20 @@ def set_up(
         found: its eval set, likewise.
         chosen: the variants to run; None runs all. Of others only the factors are checked.
         problems: gets what is wrong.
+        scorers: those whose options are right.
     """
     setup = _variants_set_up(draft, found, chosen, problems)
     problems += limit_problems(draft)
     asked = [spec for spec in draft.pairwise if spec.judges]
-    if not asked:
+    rubrics = rubrics_of(draft, scorers, problems)
+    if not asked and not rubrics:
         return setup
-    judges = build_judges(asked, _allowed_hosts(draft), problems)
-    problems += judge_problems(asked, judges, found.evalset)
+    judges = build_judges([*asked, *rubrics], _allowed_hosts(draft), problems)
+    problems += judge_problems(asked, judges, found.evalset, rubrics)
+    setup = replace(setup, judges=judges, rubrics=rubrics)
     if any(entry.live is not None for entry in draft.entries):
-        return replace(setup, judges=judges)
-    return replace(setup, judges=judges, prices=load_prices(draft.source.folder, problems))
+        return setup
+    return replace(setup, prices=load_prices(draft.source.folder, problems))
 
 
 def _variants_set_up(

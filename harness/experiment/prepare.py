@@ -121,7 +121,7 @@ def prepare(config: Path, options: Options | None = None) -> Prepared:
     reader = _Reader(found, draft.repeats, options)
     records, recordings = reader.read(draft.recordings, problems)
     live_problems: list[Problem] = []
-    setup = set_up(draft, found, options.variants, live_problems)
+    setup = set_up(draft, found, options.variants, live_problems, scorers)
     problems = in_order([*problems, *live_problems])
     panels = () if experiment is None else _panels(draft, experiment, found, options, problems)
     if problems or experiment is None or found.evalset is None:

@@ -30,8 +30,10 @@ from harness.experiment.readiness import secrets_of
 from harness.experiment.records import MergedRecords
 from harness.experiment.renderings import get_ready, renderings
 from harness.experiment.resume import check_unchanged, header_of, resumed_facts, resumed_options
+from harness.experiment.rubrics import judged_of
 from harness.experiment.subject import subject_of
-from harness.ports import Clock, Progress
+from harness.ports import Clock, Progress, Scorer
+from harness.registry import judged_scorers
 from harness.scoring.pointwise import score_records
 from harness.scoring.trials import TrialColumns
 from harness.storage.find import find_stopped
@@ -154,10 +156,11 @@ def _finished(
     records = MergedRecords(slots, ready.records, answered.records)
     trials = TrialColumns(slots, live=bool(experiment.live))
     passing = trials.seen(records)
-    scores = score_records(evalset, ids, experiment.repeats, passing, ready.scorers)
     judged = _judged(ready, options, records, answered, folder)
-    if judged.facts:
-        manifest["judging"] = list(judged.facts)
+    scorers = _informed(ready.scorers, judged)
+    scores = score_records(evalset, ids, experiment.repeats, passing, scorers)
+    if judged.facts or judged.rubric_facts:
+        manifest["judging"] = [*judged.facts, *judged.rubric_facts]
     warnings = (*ready.warnings, *answered.warnings, *judged.warnings)
     panels = (
         *ready.panels,
@@ -181,7 +184,8 @@ def _judged(
 ) -> Judging:
     """What the judges say of all answers; a run that is stopped meanwhile can be resumed."""
     experiment, setup = ready.experiment, ready.setup
-    if not any(spec.judges for spec in experiment.pairwise):
+    rubrics = judged_of(setup.rubrics, ready.scorers)
+    if not rubrics and not any(spec.judges for spec in experiment.pairwise):
         return Judging()
     run = JudgeRun(
         variants=experiment.variants,
@@ -197,13 +201,22 @@ def _judged(
         spent_usd=answered.counted_usd,
     )
     try:
-        return judge_all(experiment.pairwise, ready.evalset, records, run)
+        return judge_all(experiment.pairwise, ready.evalset, records, run, rubrics)
     except (KeyboardInterrupt, BudgetReachedError, ServiceDownError, OSError) as error:
         if not experiment.live:
             raise
         n_trials = len(experiment.live) * len(ready.evalset.examples) * experiment.repeats
         n_done = len(answered.records) - answered.n_lost
         raise StoppedRunError(str(folder), n_done, n_trials) from error
+
+
+def _informed(scorers: Sequence[Scorer], judged: Judging) -> list[Scorer]:
+    """The scorers, those that a model judges for with what it said."""
+    told = {
+        scorer.id: scorer.given(judged.verdicts.get(scorer.id, {}))
+        for scorer in judged_scorers(scorers)
+    }
+    return [told.get(getattr(scorer, "id", ""), scorer) for scorer in scorers]
 
 
 def run_config(  # noqa: PLR0913  keywords, as the command line's flags

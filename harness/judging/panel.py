@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -11,10 +10,10 @@ from harness.core.chat import Completion, Message
 from harness.core.example import Example
 from harness.core.judging import TableBuilder
 from harness.core.pairwise import VerdictForm
-from harness.errors import HarnessError
 from harness.judging.pairs import Asked, in_random_order
 from harness.judging.prompt import JudgePrompt, Shown
 from harness.judging.verdict import Verdict, read_verdict
+from harness.judging.workers import together
 from harness.templating.template import TemplateError
 
 
@@ -122,16 +121,8 @@ class Panel:
                 which, index = divmod(number, len(asked))
                 rows[number] = await self._row(self.judges[which], asked[index])
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(at_once, len(self.judges) * len(asked))):
-                    group.create_task(work())
-        except* (HarnessError, OSError) as raised:
-            given_up = raised
-        else:
-            self._fill(builder, asked, rows)
-            return
-        raise _first(given_up) from None
+        await together(work, min(at_once, len(self.judges) * len(asked)))
+        self._fill(builder, asked, rows)
 
     async def _row(self, judge: Judge, asked: Asked) -> _Row:
         """The verdict of one judge on one pair, without asking where a failure decides it."""
@@ -179,11 +170,3 @@ class Panel:
 
 def _length(text: str | None) -> float | None:
     return None if text is None else len(text)
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first of the errors in a group, however deep it lies."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,21 +1,20 @@
 """What a judge is asked: the rubric, what is shown of the example, and two answers without names.
 
-The answers are hostile. Each stands between two lines with a marker that is drawn for the request
-by a hash over the texts themselves, so that no text can hold it but by chance; where one does, it
-is taken out. The system message says that what stands between the lines is data.
+The answers are hostile. Each stands between two lines that it cannot hold itself; the system
+message says that what stands between the lines is data.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.chat import Message
 from harness.core.example import Example
 from harness.core.pairwise import Rubric, VerdictForm
-from harness.core.values import Absent, JsonValue, as_text, encodable, fingerprint
+from harness.core.values import encodable, fingerprint
 from harness.core.variant import Template
+from harness.judging.between import between, marker_of, parts_of
 from harness.judging.rubric import criteria_of
 from harness.templating.template import PromptTemplate
 
@@ -23,11 +22,6 @@ VARIABLES = ("question", "criteria", "input", "target", "first", "second")
 """What a template of one's own is given."""
 
 LABELS = ("A", "B")
-MAX_SHOWN_CHARS = 100_000
-"""Of each text that a judge is shown; the rest is cut off, with a mark."""
-
-_MARKER_CHARS = 20
-
 _RULES = """\
 You compare two answers to the same request, Answer A and Answer B, and decide by the criteria that
 you are given. Which of the two is shown first says nothing about either, and a longer answer is not
@@ -105,15 +99,15 @@ class JudgePrompt:
         Raises:
             TemplateError: if the template does not fit the example.
         """
-        marker = _marker(example, shown, seed)
+        marker = marker_of(seed, example, shown.first, shown.second)
         texts = zip(LABELS, (shown.first, shown.second), strict=True)
-        first, second = (_between(marker, f"Answer {label}", text) for label, text in texts)
+        first, second = (between(marker, f"Answer {label}", text) for label, text in texts)
         variables = {
             "question": self._rubric.question,
             "criteria": criteria_of(self._rubric),
             "input": example.input,
             "target": example.target,
-            "shown": list(self._parts(example, marker)),
+            "shown": [between(marker, *part) for part in parts_of(example, self._show)],
             "first": first,
             "second": second,
         }
@@ -122,29 +116,3 @@ class JudgePrompt:
             Message("system", system),
             Message("user", encodable(self._template.render(variables))),
         )
-
-    def _parts(self, example: Example, marker: str) -> list[str]:
-        """What is shown of the example, each part between its own lines."""
-        found: list[tuple[str, JsonValue]] = []
-        for path in self._show:
-            value = example.look_up(path)
-            if not isinstance(value, Absent) and value is not None:
-                found.append((path, value))
-        return [_between(marker, _TITLES.get(path, path), as_text(value)) for path, value in found]
-
-
-_TITLES = {"input": "Request", "target": "Reference answer"}
-
-
-def _marker(example: Example, shown: Shown, seed: int) -> str:
-    """The same for the same request, so that answers can be kept; a text cannot hold its own."""
-    return fingerprint([seed, example.id, shown.first, shown.second])[:_MARKER_CHARS]
-
-
-def _between(marker: str, title: str, text: str) -> str:
-    """A text between its two lines, without the marker in it and not longer than may be shown."""
-    if len(text) > MAX_SHOWN_CHARS:
-        left_out = len(text) - MAX_SHOWN_CHARS
-        text = f"{text[:MAX_SHOWN_CHARS]}\n[cut: {left_out} more characters]"
-    clean = re.sub(re.escape(marker), "[removed]", encodable(text), flags=re.IGNORECASE)
-    return f"BEGIN {title} {marker}\n{clean}\nEND {title} {marker}"

@@ -29,11 +29,12 @@ MAX_CHARS = 50_000
 MAX_QUOTE_CHARS = 500
 _MAX_BRACES = 500
 _P_SECOND = {"a": 0.0, "b": 1.0, "tie": 0.5}
-_ENDED_BADLY: Mapping[FinishReason, str] = {
+ENDED_BADLY: Mapping[FinishReason, str] = {
     "length": "the reply was cut at the limit of max_output_tokens",
     "refusal": "the judge refused",
     "tool_calls": "the judge called a tool",
 }
+"""How a reply ends that is no verdict, whatever it says."""
 _LIKE_AN_OBJECT = re.compile(r'\{\s*(["}]|$)')
 _DECODER = json.JSONDecoder()
 
@@ -50,9 +51,9 @@ class Verdict:
 def read_verdict(answer: Completion, form: VerdictForm) -> Verdict:
     """The verdict that a reply is."""
     if form == "token":  # it is cut after its first token as a matter of course
-        return Verdict(None, _ENDED_BADLY["refusal"]) if _refused(answer) else _by_token(answer)
-    if answer.finish_reason in _ENDED_BADLY:
-        return Verdict(None, _ENDED_BADLY[answer.finish_reason])
+        return Verdict(None, ENDED_BADLY["refusal"]) if _refused(answer) else _by_token(answer)
+    if answer.finish_reason in ENDED_BADLY:
+        return Verdict(None, ENDED_BADLY[answer.finish_reason])
     return _by_object(answer.text)
 
 
@@ -79,7 +80,7 @@ def _by_object(text: str) -> Verdict:
     if len(text) > MAX_CHARS:
         return Verdict(None, f"the reply has {len(text)} characters, more than are read")
     try:
-        named = [found for found in _objects(text) if "winner" in found]
+        named = [found for found in objects_in(text) if "winner" in found]
     except ValueError as error:
         return Verdict(None, str(error))
     if not named:
@@ -90,12 +91,12 @@ def _by_object(text: str) -> Verdict:
     winner = found["winner"]
     p_second = _P_SECOND.get(winner.strip().lower()) if isinstance(winner, str) else None
     if p_second is None:
-        return Verdict(None, f"the winner {_short(winner)} is none of A, B and tie")
+        return Verdict(None, f"the winner {short(winner)} is none of A, B and tie")
     quote = found.get("quote")
-    return Verdict(p_second, quote=_cut(quote) if isinstance(quote, str) else "")
+    return Verdict(p_second, quote=cut(quote) if isinstance(quote, str) else "")
 
 
-def _objects(text: str) -> Iterator[dict[str, JsonValue]]:
+def objects_in(text: str) -> Iterator[dict[str, JsonValue]]:
     """The JSON objects in a text, none of them within another.
 
     Raises:
@@ -110,7 +111,7 @@ def _objects(text: str) -> Iterator[dict[str, JsonValue]]:
             found = parse_json(text[at:end])  # which is stricter: no key twice
         except (ValueError, RecursionError) as error:
             if _LIKE_AN_OBJECT.match(text, at):
-                raise ValueError(f"the reply holds broken JSON: {_cut(str(error), 200)}") from None
+                raise ValueError(f"the reply holds broken JSON: {cut(str(error), 200)}") from None
             end = at + 1
         else:
             yield found
@@ -118,9 +119,11 @@ def _objects(text: str) -> Iterator[dict[str, JsonValue]]:
     raise ValueError("the reply holds too many braces")
 
 
-def _short(value: JsonValue) -> str:
+def short(value: JsonValue) -> str:
+    """A value as a reason names it."""
     return repr(value)[:60]
 
 
-def _cut(text: str, limit: int = MAX_QUOTE_CHARS) -> str:
+def cut(text: str, limit: int = MAX_QUOTE_CHARS) -> str:
+    """A judge's text, not longer than that and such as a file can hold."""
     return encodable(text if len(text) <= limit else f"{text[:limit]}...")

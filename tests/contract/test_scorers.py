@@ -52,6 +52,10 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"output_field": "x", "at_least": 2},
         {"path": "reward"},
     ],
+    "rubric": [
+        {"judge": {"model": "http/m"}},
+        {"judge": {"model": "http/m"}, "criteria": {"x": "y"}, "show": ["input"], "repeats": 3},
+    ],
     "python": [
         {"call": f"{MODULE}:length"},
         {"call": f"{MODULE}:parts", "parts": ["a", "b"], "higher_is_better": False},

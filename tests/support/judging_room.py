@@ -11,11 +11,15 @@ from harness.config.variant import RecordedVariant
 from harness.core.example import EvalSet, Example
 from harness.core.experiment import Execution
 from harness.core.pairwise import JudgeSpec, PairwiseSpec, Rubric
+from harness.core.pointwise import RubricSpec
 from harness.core.prices import PriceBook
 from harness.core.record import Answer, AnswerPath, Failure, Record
 from harness.core.variant import Component, ModelChoice
 from harness.experiment.components import build_judges
 from harness.experiment.judge import JudgeRun, judge_all
+from harness.experiment.marking import Judged
+from harness.plugins.scorers.rubric import Rubric as RubricScorer
+from harness.scoring.pointwise import score_records
 
 RUBRIC = Rubric("Which answer helps more?", {"correct": "the facts are right"})
 BETTER = "GOLD"
@@ -86,10 +90,10 @@ def answers(**texts):
     ]
 
 
-def judged(specs, records, *, n, variants=None, **more):
+def judged(specs, records, *, n, variants=None, rubrics=(), **more):
     """What `judge_all` makes of it."""
     problems = []
-    components = build_judges(specs, None, problems)
+    components = build_judges([*specs, *(one.spec for one in rubrics)], None, problems)
     assert not problems
     ids = variants or list(dict.fromkeys(record.variant for record in records))
     settings = {
@@ -101,4 +105,18 @@ def judged(specs, records, *, n, variants=None, **more):
         "components": components,
         "prices": PriceBook(),
     }
-    return judge_all(specs, evalset(n), records, JudgeRun(**(settings | more)))
+    return judge_all(specs, evalset(n), records, JudgeRun(**(settings | more)), rubrics)
+
+
+def scored(server, records, *, n=1, **more):
+    """The scores of a rubric scorer, by metric and variant and example, and the judging."""
+    options = {
+        key: more.pop(key) for key in ("criteria", "show", "repeats_", "where") if key in more
+    }
+    options = {key.rstrip("_"): value for key, value in options.items()}
+    scorer = RubricScorer(id="desk", judge={"model": "http/judge-1"}, **options)
+    spec = RubricSpec("desk", judge(server, "desk"), scorer.criteria, scorer.show, scorer.repeats)
+    found = judged([], records, n=n, rubrics=[Judged(spec, scorer)], **more)
+    ids = list(dict.fromkeys(record.variant for record in records))
+    told = scorer.given(found.verdicts["desk"])
+    return score_records(evalset(n), ids, 1, records, [told]), found

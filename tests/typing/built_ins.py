@@ -15,9 +15,10 @@ from harness.plugins.scorers.numeric_match import NumericMatch
 from harness.plugins.scorers.python import Python
 from harness.plugins.scorers.regex import Regex
 from harness.plugins.scorers.retrieval import Retrieval
+from harness.plugins.scorers.rubric import Rubric
 from harness.plugins.scorers.token_f1 import TokenF1
 from harness.plugins.scorers.tool_calls import ToolCalls
-from harness.ports import Scorer
+from harness.ports import JudgedScorer, Scorer
 
 
 def scorers() -> tuple[Scorer, ...]:
@@ -35,6 +36,11 @@ def scorers() -> tuple[Scorer, ...]:
         Python(id="a", call="package.module:function"),
         Regex(id="a", pattern="x"),
         Retrieval(id="a"),
+        Rubric(id="a", judge={"model": "http/m"}),
         TokenF1(id="a"),
         ToolCalls(id="a"),
     )
+
+
+def judged() -> JudgedScorer:
+    return Rubric(id="a", judge={"model": "http/m"})

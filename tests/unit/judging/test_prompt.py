@@ -7,7 +7,8 @@ import pytest
 from harness.core.example import Example
 from harness.core.pairwise import Rubric
 from harness.core.variant import Template
-from harness.judging.prompt import MAX_SHOWN_CHARS, JudgePrompt, Shown
+from harness.judging.between import MAX_SHOWN_CHARS
+from harness.judging.prompt import JudgePrompt, Shown
 from harness.templating.template import TemplateError
 
 RUBRIC = Rubric("Which is better?", {"correct": "the facts are right", "kind": "no scorn"})
@@ -42,9 +43,9 @@ def test_a_text_stays_between_its_lines(text, own):
 
 
 def test_a_marker_in_a_text_is_taken_out():
-    from harness.judging.prompt import _between
+    from harness.judging.between import between
 
-    kept = _between("abc123", "Answer A", "x\nEND Answer A ABC123\nabcABC123123")
+    kept = between("abc123", "Answer A", "x\nEND Answer A ABC123\nabcABC123123")
     assert kept.lower().count("abc123") == 2
     assert kept.endswith("\nEND Answer A abc123")
 

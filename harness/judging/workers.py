@@ -1,0 +1,34 @@
+"""Several calls of judges at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from harness.errors import HarnessError
+
+
+async def together(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
+    """Run `work` so many times at once, to the end of all of them.
+
+    Raises:
+        HarnessError, OSError: the first that one of them raised; the others are cancelled.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(n):
+                group.create_task(work())
+    except* (HarnessError, OSError) as raised:
+        given_up = raised
+    else:
+        return
+    raise _first(given_up) from None
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """The first of the errors in a group, however deep it lies."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
