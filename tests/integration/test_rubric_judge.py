@@ -131,6 +131,33 @@ def test_a_verdict_by_criterion_with_its_quote(tmp_path):
     assert manifest["execution"]["cost"]["n_unknown"] == 4
 
 
+def test_the_passages_of_the_trial_are_shown(tmp_path):
+    with ModelServer(
+        respond=answering(lambda asked: reply(tone=ruling("true", "refunds")))
+    ) as server:
+        config = CONFIG.replace(
+            "id: secret_other, model: http/n",
+            "id: secret_other, model: http/n, retrieval: {corpus: ../docs, top_k: 1}",
+        )
+        at = config.index("secret_other, model")
+        config = config[:at] + config[at:].replace("user.j2", "rag.j2", 1)
+        config = config.replace("factors: [model]", "factors: [model, retrieval, user_template]")
+        config = config.replace("use: rubric", "use: rubric\n        show: [input, passages]")
+        work = project(tmp_path, server, config, n=1)
+        work.write("rag.j2", "{{ question }}{% for one in passages %}{{ one.text }}{% endfor %}")
+        work.write("docs/returns.md", "# Returns\n\nYou may return an item; refunds take a week.\n")
+        run = work.run("configs/job.yaml")
+        found = [shown(asked, "Passage 1") for asked in asked_of_judge(server)]
+    (texts,) = [text for text in found if text is not None]
+    assert len(found) == 2
+    assert texts.startswith("returns")
+    assert "refunds take a week" in texts
+    (row,) = scores(run, "desk.tone", "secret_other")
+    assert row["explanation"] == '"refunds": because'
+    (row,) = scores(run, "desk.tone", "secret_baseline")
+    assert row["explanation"].startswith("quote not found")
+
+
 # --- without the command line
 
 CRITERIA = {"groundedness": "no claim of its own", "tone": "friendly"}
