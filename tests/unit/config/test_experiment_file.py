@@ -255,7 +255,7 @@ def test_duplicate_keys_are_told_with_everything_else() -> None:
     assert found == [
         "x.yaml:10:1: duplicate key 'name' (first on line 1)",
         "x.yaml:18:1: unknown key 'zzz' | known: name, evalset, baseline, variants, factors,"
-        " confounded_ok, repeats, seed, scorers, primary, statistics, gate, execution,"
+        " confounded_ok, repeats, seed, scorers, primary, pairwise, statistics, gate, execution,"
         " allowed_hosts",
     ]
 
