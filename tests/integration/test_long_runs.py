@@ -48,7 +48,7 @@ def serving(*options: str, port: int = 0) -> Iterator[int]:
         yield int(process.stdout.readline().rsplit(":", 1)[1].partition("/")[0])
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def n_answered(port: int) -> int:

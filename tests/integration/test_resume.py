@@ -165,7 +165,8 @@ def test_a_killed_run_goes_on_where_it_was(project: LiveProject, service: Servic
 def test_killed_at_a_hundred_random_points(project: LiveProject, service: Service) -> None:
     for at in np.random.default_rng(7).integers(1, 2 * N, 100, endpoint=True):
         service.asked.clear()
-        shutil.rmtree(project.folder / "reports", ignore_errors=True)
+        for left in ("reports", "cache"):
+            shutil.rmtree(project.folder / left, ignore_errors=True)
         check_killed_and_resumed(project, service, int(at))
 
 
