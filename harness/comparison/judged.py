@@ -42,7 +42,7 @@ def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
         panel.id: panel_units(units, judged.table.judges, panel.judges) for panel in judged.panels
     }
     people = _Labels(judged, by_panel)
-    warnings = [*judged.warnings, *_of_turns(judged)]
+    warnings = [*_of_turns(judged)]
     pairs = [
         judged_pair(judged, panel.id, by_panel[panel.id], pair, people.preferences(panel.id, pair))
         for panel in judged.panels

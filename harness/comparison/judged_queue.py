@@ -34,8 +34,20 @@ class Queued:
     score: float
 
 
-def queue_of(judged: Judged) -> list[Queued]:
-    """The pairs that people have not labelled, most worth a look first, sure ones last."""
+def queue_of(*comparisons: Judged) -> list[Queued]:
+    """The pairs that people have not labelled, most worth a look first, sure ones last.
+
+    Of a pair that several comparisons judged, the one that is least sure of it tells.
+    """
+    found: dict[tuple[str, str, str], Queued] = {}
+    for one in (one for judged in comparisons for one in _queue(judged)):
+        key = (one.example, one.first, one.second)
+        if key not in found or one.score > found[key].score:
+            found[key] = one
+    return sorted(found.values(), key=lambda one: (-one.score, one.example, one.first, one.second))
+
+
+def _queue(judged: Judged) -> list[Queued]:
     table, units = judged.table, merged(judged.table)
     people = {judge for panel in judged.human_panels() for judge in panel.judges}
     human = np.isin(units.judge, [i for i, name in enumerate(table.judges) if name in people])
@@ -62,11 +74,10 @@ def queue_of(judged: Judged) -> list[Queued]:
     unsure[pairs[marks["near a tie"] | marks["orders disagree"], 0]] = 1
     marks["in a hard slice"] = _in_hard_slice(judged, unsure)[pairs[:, 0]]
     asked = np.bincount(place[models], minlength=len(pairs)) > 0
-    queued = [
+    return [
         _queued(judged, pairs[row], {name: bool(mark[row]) for name, mark in marks.items()})
         for row in np.flatnonzero(asked & ~labelled & (pairs[:, 1] != pairs[:, 2]))
     ]
-    return sorted(queued, key=lambda one: (-one.score, one.example, one.first, one.second))
 
 
 def _queued(judged: Judged, pair: np.ndarray, marks: dict[str, bool]) -> Queued:

@@ -232,7 +232,6 @@ class Judged:
     baseline: str | None = None
     labels: IntArray | None = None
     length_control: LengthControl | None = None
-    warnings: tuple[str, ...] = ()
 
     def human_panels(self) -> Iterator[Panel]:
         """Those of people."""

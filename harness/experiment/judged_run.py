@@ -159,7 +159,6 @@ def panel_facts(panels: Iterable[Panels], specs: Iterable[PairwiseSpec]) -> list
                 {**asdict(panel), "judges": list(panel.judges)} for panel in found[spec.id].panels
             ],
             "labels": None if spec.labels_file else spec.labels,
-            "min_agreement": spec.min_agreement,
         }
         for spec in specs
         if spec.id in found

@@ -31,9 +31,9 @@ from harness.storage.text import json_text
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """Verdicts, and what they come to."""
+    """Verdicts, of a run those of every judged comparison, and what they come to."""
 
-    judged: Judged
+    judged: tuple[Judged, ...]
     comparison: JudgedComparison
 
 
@@ -51,7 +51,7 @@ def analyse(
     """
     examples = _examples(evalset) if evalset is not None else ()
     judged = read_judged(files, reading, examples, baseline=baseline)
-    return Analysed(judged, judged_comparison(judged, analysis))
+    return Analysed((judged,), judged_comparison(judged, analysis))
 
 
 def analyse_run(folder: Path) -> Analysed:
@@ -67,7 +67,7 @@ def analyse_run(folder: Path) -> Analysed:
         raise InputError(Problem(str(folder), "nothing was judged in this run", hint))
     analysis = analysis_of(run.manifest)
     facts = run.manifest.get("judging", ())
-    return Analysed(panels[0].judged, compared(panels, analysis, facts))
+    return Analysed(tuple(one.judged for one in panels), compared(panels, analysis, facts))
 
 
 def write_queue(found: Analysed, path: Path) -> int:
@@ -77,7 +77,7 @@ def write_queue(found: Analysed, path: Path) -> int:
         InputError: if it is neither a .jsonl nor a .csv file.
         OSError: if it cannot be written.
     """
-    queued = queue_of(found.judged)
+    queued = queue_of(*found.judged)
     if path.suffix == ".jsonl":
         write_atomically(path, "".join(f"{json_text(_as_row(one))}\n" for one in queued))
     elif path.suffix == ".csv":

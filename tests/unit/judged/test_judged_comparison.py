@@ -193,3 +193,13 @@ def test_verdicts_agree_only_on_the_same_turn_of_a_conversation():
     between = next(a for a in found.agreements if a.first != a.second)
     assert (between.n, between.share) == (2, 1.0)
     assert any("2 turns" in text for text in found.warnings)
+
+
+def test_the_queue_is_of_all_judged_comparisons():
+    sure, torn = TableBuilder(), TableBuilder()
+    both_orders(sure, "e", 1.0, 1.0)
+    both_orders(torn, "e", 1.0, 0.0)
+    both_orders(torn, "f", 1.0, 1.0)
+    queue = queue_of(judged(sure), judged(torn))
+    assert [one.example for one in queue] == ["e", "f"]
+    assert "orders disagree" in queue[0].reasons
