@@ -115,3 +115,11 @@ class ServiceDownError(HarnessError):
         self.route = route
         self.why = why
         super().__init__(f"{route} has answered none of its first {n_calls} calls: {why}")
+
+
+def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """The first of the errors in a group, however deep it lies."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

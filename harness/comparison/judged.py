@@ -38,9 +38,7 @@ _BIASED = 0.6
 def judged_comparison(judged: Judged, analysis: Analysis) -> JudgedComparison:
     """All that the verdicts come to; without resamples (a gate's) no rankings, no agreement."""
     units = merged(judged.table)
-    by_panel = {
-        panel.id: panel_units(units, judged.table.judges, panel.judges) for panel in judged.panels
-    }
+    by_panel = {panel.id: panel_units(units, judged.table.judges, panel) for panel in judged.panels}
     people = _Labels(judged, by_panel)
     warnings = [*_of_turns(judged)]
     pairs = [

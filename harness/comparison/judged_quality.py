@@ -9,8 +9,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from harness.comparison.judged_units import BOTH_ORDERS, Units
-from harness.comparison.subject import local_clusters
+from harness.comparison.judged_units import (
+    BOTH_ORDERS,
+    Units,
+    clusters_of_votes,
+    members_of,
+)
 from harness.core.example import ALL
 from harness.core.experiment import Analysis
 from harness.core.judged import AgreementEstimate, JudgeEstimate
@@ -73,7 +77,7 @@ def _turned(side: IntArray, turned: BoolArray) -> IntArray:
 
 def verdicts_of(table: JudgmentTable, panel: Panel, label_of: LabelOf) -> Verdicts:
     """The rows of a panel's judges."""
-    wanted = [place for place, name in enumerate(table.judges) if name in panel.judges]
+    wanted = members_of(table.judges, panel)
     rows = np.flatnonzero(np.isin(table.judge, wanted) & (table.first != table.second))
     first, second, p_second = table.first[rows], table.second[rows], table.p_second[rows]
     turned = first > second
@@ -137,7 +141,7 @@ def _accuracy(judged: Judged, own: Verdicts, analysis: Analysis) -> dict[str, ob
     if not labelled.any():
         return {}
     right = (own.side == own.label)[labelled].astype(float)
-    clusters = _clusters(judged, own.example[labelled])
+    clusters = clusters_of_votes(judged, own.example[labelled])
     estimate = mean_estimate(right, clusters, (0.0, 1.0), analysis.confidence)
     read = labelled & (own.side >= 0)
     figures: dict[str, object] = {
@@ -182,7 +186,7 @@ def _bias(
     known = np.isfinite(preference)
     if not known.any():
         return {}
-    clusters = _clusters(judged, own.example[known])
+    clusters = clusters_of_votes(judged, own.example[known])
     estimate = win_rate_estimate(preference[known], clusters, analysis.confidence)
     return {
         count: int(known.sum()),
@@ -192,17 +196,9 @@ def _bias(
     }
 
 
-def _clusters(judged: Judged, examples: IntArray) -> IntArray | None:
-    """Verdicts on one example hang together, and so do examples of one cluster."""
-    codes = judged.clusters
-    if codes is None:
-        codes = np.arange(len(judged.table.example_ids), dtype=np.int32)
-    return local_clusters(codes, examples)
-
-
 def _repeats_and_judges(table: JudgmentTable, panel: Panel, own: Verdicts) -> Mapping[str, object]:
     """Agreement of a judge with itself over repeats, and of a panel's judges with one another."""
-    wanted = [place for place, name in enumerate(table.judges) if name in panel.judges]
+    wanted = members_of(table.judges, panel)
     rows = np.isin(table.judge, wanted) & (table.first != table.second)
     low, high = np.minimum(table.first, table.second), np.maximum(table.first, table.second)
     pair = np.stack([table.example, low, high, table.turn], axis=1)[rows]
@@ -226,7 +222,7 @@ def _repeats_and_judges(table: JudgmentTable, panel: Panel, own: Verdicts) -> Ma
 
 
 def _price(table: JudgmentTable, panel: Panel) -> dict[str, object]:
-    wanted = [place for place, name in enumerate(table.judges) if name in panel.judges]
+    wanted = members_of(table.judges, panel)
     rows = np.isin(table.judge, wanted)
     cost, latency = table.cost_usd[rows], table.latency_s[rows]
     cost, latency = cost[np.isfinite(cost)], latency[np.isfinite(latency)]
@@ -252,7 +248,7 @@ def _agreement(
     a, b, example = paired_verdicts(by_panel[one], by_panel[other], same=one == other)
     if not len(a):
         return None
-    clusters = _clusters(judged, example)
+    clusters = clusters_of_votes(judged, example)
     resamples = min(analysis.resamples, 1000)
     found = agree(a, b, N_SIDES, clusters, analysis.confidence, resamples, analysis.seed)
     firm = (a != _TIE) & (b != _TIE)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.comparison.judged_units import Units
-from harness.comparison.subject import local_clusters
+from harness.comparison.judged_units import Units, clusters_of_votes
 from harness.core.experiment import Analysis
 from harness.core.judged import RankEstimate
 from harness.core.judging import Judged
@@ -30,15 +29,12 @@ def rank_estimates(
     if len(present) < LEAST_VARIANTS:
         return
     low, high = np.searchsorted(present, votes.low), np.searchsorted(present, votes.high)
-    codes = judged.clusters
-    if codes is None:
-        codes = np.arange(len(judged.table.example_ids), dtype=np.int32)
     found = bradley_terry(
         low.astype(np.int32),
         high.astype(np.int32),
         votes.p_high,
         len(present),
-        clusters=local_clusters(codes, votes.example),
+        clusters=clusters_of_votes(judged, votes.example),
         confidence=analysis.confidence,
         resamples=min(analysis.resamples, 1000),
         seed=analysis.seed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.judging import UNKNOWN_ORDER, JudgmentTable
+from harness.comparison.subject import local_clusters
+from harness.core.judging import UNKNOWN_ORDER, Judged, JudgmentTable, Panel
 from harness.core.score import BoolArray, FloatArray, IntArray
 
 BOTH_ORDERS = 2
@@ -111,10 +112,22 @@ def _orders_of_judges(judge: IntArray, n_orders: IntArray, n_judges: int) -> Int
     return expected
 
 
-def panel_units(units: Units, judges: Sequence[str], members: Iterable[str]) -> Units:
+def members_of(judges: Sequence[str], panel: Panel) -> list[int]:
+    """The places of a panel's judges, in order."""
+    return [place for place, name in enumerate(judges) if name in panel.judges]
+
+
+def panel_units(units: Units, judges: Sequence[str], panel: Panel) -> Units:
     """The units of a panel's judges."""
-    wanted = [place for place, name in enumerate(judges) if name in set(members)]
-    return units.of(np.isin(units.judge, wanted))
+    return units.of(np.isin(units.judge, members_of(judges, panel)))
+
+
+def clusters_of_votes(judged: Judged, examples: IntArray) -> IntArray | None:
+    """Clusters of verdicts: those on one example hang together, and examples of one cluster."""
+    codes = judged.clusters
+    if codes is None:
+        codes = np.arange(len(judged.table.example_ids), dtype=np.int32)
+    return local_clusters(codes, examples)
 
 
 def preferences(units: Units, n_examples: int) -> tuple[FloatArray, IntArray]:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from harness.core.trial import Trial
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_of
 
 T = TypeVar("T")
 
@@ -75,15 +75,7 @@ async def run_trials(
         given_up = raised
     else:
         return
-    raise _first(given_up) from None
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first of the errors in a group, however deep it lies."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    raise first_of(given_up) from None
 
 
 def in_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

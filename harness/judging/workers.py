@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_of
 
 
 async def together(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
@@ -23,12 +23,4 @@ async def together(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> Non
         given_up = raised
     else:
         return
-    raise _first(given_up) from None
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first of the errors in a group, however deep it lies."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    raise first_of(given_up) from None
